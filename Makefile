@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# efuse - everything is built into out/, nothing else in the tree changes.
+#
+# Variables a person may set (make VAR=value):
+#   CC=gcc|clang          the compiler
+#   CFLAGS=, LDFLAGS=     added to the project's own flags
+#   SAN=address,undefined build and check with these sanitizers (or SAN=thread)
+#   PREFIX=/usr/local     where programs, library, man pages and completion go
+#   SBINDIR=/sbin         where mount(8) looks for its helpers, whatever PREFIX is
+#   DESTDIR=              prepended to every installed path
+#   V=1                   show the commands
+# Run `make help` for the targets.
+
+VERSION := 0.1.0
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+PREFIX  ?= /usr/local
+SBINDIR ?= /sbin
+DESTDIR ?=
+SAN     ?=
+V       ?=
+
+BINDIR   = $(PREFIX)/bin
+LIBDIR   = $(PREFIX)/lib/efuse
+MANDIR   = $(PREFIX)/share/man
+COMPDIR  = $(PREFIX)/share/bash-completion/completions
+
+comma := ,
+O     := out$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+# --- what the machine must have ---------------------------------------------
+
+DEPS_BUILD := gcc make pkg-config libc6-dev libmount-dev liburing-dev libfuse3-dev libfuse-dev
+DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g openssh-server \
+              openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
+DEPS_BENCH := fio gnuplot-nox jq strace
+
+# --- flags ------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+        -Wpointer-arith -Wformat=2 -Wundef
+BASE_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
+BASE_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Ikernel/uapi \
+        -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"'
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+BASE_CFLAGS += $(if $(SAN),$(SAN_FLAGS),$(HARDEN))
+BASE_LDFLAGS := -Wl,-z,relro,-z,now $(SAN_FLAGS)
+
+MOUNT_LIBS := $(shell pkg-config --libs mount 2>/dev/null || echo -lmount)
+URING_LIBS := $(shell pkg-config --libs liburing 2>/dev/null || echo -luring)
+FUSE3_CFLAGS := $(shell pkg-config --cflags fuse3 2>/dev/null)
+FUSE3_LIBS := $(shell pkg-config --libs fuse3 2>/dev/null || echo -lfuse3)
+
+ifeq ($(V),)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2)
+else
+say = @:
+endif
+
+# --- what is built ----------------------------------------------------------
+
+MAINS      := mount.efuse/main.c mount.efuse/efuse.c
+MOUNT_SRCS := $(filter-out $(MAINS),$(wildcard mount.efuse/*.c))
+SHIM_SRCS  := $(wildcard shim/*.c)
+BENCH_SRCS := $(wildcard bench/*.c)
+UNIT_SRCS  := $(wildcard tests/t-*.c)
+FUZZ_SRCS  := $(wildcard tests/fuzz-*.c)
+# Programs the tests run: FUSE daemons (fs-*.c, libfuse 3; fs2-*.c, libfuse 2) and plain ones.
+FS_SRCS    := $(wildcard tests/fs-*.c)
+FS2_SRCS   := $(wildcard tests/fs2-*.c)
+PROG_SRCS  := $(wildcard tests/prog-*.c)
+
+MOUNT_OBJS := $(MOUNT_SRCS:%.c=$(O)/obj/%.o)
+SHIM_OBJS  := $(SHIM_SRCS:%.c=$(O)/obj/%.o)
+
+PROGRAMS := $(O)/bin/mount.efuse $(O)/bin/efuse
+SHIM     := $(O)/lib/libefuse-shim.so
+UNITS    := $(UNIT_SRCS:tests/%.c=$(O)/tests/%)
+FUZZERS  := $(FUZZ_SRCS:tests/%.c=$(O)/tests/%)
+HELPERS  := $(FS_SRCS:tests/%.c=$(O)/tests/%) $(FS2_SRCS:tests/%.c=$(O)/tests/%) \
+            $(PROG_SRCS:tests/%.c=$(O)/tests/%)
+BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+.PHONY: all help deps deps-bench check check-unit check-man check-install check-stress fuzz demo \
+        bench install uninstall clean test-programs FORCE
+
+all: $(PROGRAMS) $(SHIM)	## build the programs and the shim (the default)
+
+help:	## this list
+	@awk -F':.*## *' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+# Objects are rebuilt when a setting changes: the stamp holds the settings.
+SETTINGS = $(CC) $(CFLAGS) $(LDFLAGS) $(SAN) $(PREFIX) $(VERSION) $(BASE_CFLAGS) $(BASE_CPPFLAGS)
+$(O)/settings: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(subst ','\'',$(SETTINGS))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(SETTINGS))' > $@
+
+COMPILE = $(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(CFLAGS) -MMD -MP
+LINK    = $(CC) $(BASE_CFLAGS) $(CFLAGS) $(BASE_LDFLAGS) $(LDFLAGS)
+
+$(O)/obj/shim/%.o: shim/%.c $(O)/settings
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec -c -o $@ $<
+
+$(O)/obj/%.o: %.c $(O)/settings
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIE -c -o $@ $<
+
+$(SHIM): $(SHIM_OBJS)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -shared -Wl,-soname,libefuse-shim.so -o $@ $^ $(URING_LIBS) -ldl -pthread
+
+$(O)/bin/mount.efuse: $(O)/obj/mount.efuse/main.o $(MOUNT_OBJS)
+$(O)/bin/efuse: $(O)/obj/mount.efuse/efuse.o $(MOUNT_OBJS)
+$(PROGRAMS):
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -pie -o $@ $^ $(MOUNT_LIBS)
+
+# --- tests and benchmarks ---------------------------------------------------
+
+TEST_COMPILE = $(COMPILE) -Itests
+
+$(O)/tests/t-%: tests/t-%.c $(MOUNT_OBJS) $(SHIM_OBJS) $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(SAN_FLAGS) \
+		$(MOUNT_LIBS) $(URING_LIBS) -ldl -pthread
+
+$(O)/tests/fs-%: tests/fs-%.c $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d $(FUSE3_CFLAGS) -o $@ $< $(LDFLAGS) $(SAN_FLAGS) $(FUSE3_LIBS) -pthread
+
+$(O)/tests/fs2-%: tests/fs2-%.c $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d -I/usr/include/fuse -o $@ $< $(LDFLAGS) $(SAN_FLAGS) -lfuse -pthread
+
+$(O)/tests/prog-%: tests/prog-%.c $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d -o $@ $< $(LDFLAGS) $(SAN_FLAGS) -pthread
+
+# Fuzzers include the .c they test and are always built by clang's libFuzzer.
+$(O)/tests/fuzz-%: tests/fuzz-%.c $(wildcard mount.efuse/*.[ch] shim/*.[ch]) $(O)/settings
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(BASE_CPPFLAGS) -std=gnu11 -O1 -g $(WARN) -Wno-missing-prototypes \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(MOUNT_LIBS) -ldl -pthread
+
+$(O)/bench/%: bench/%.c $(O)/settings
+	$(call say,BENCH,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -MF $@.d -o $@ $< $(LDFLAGS) -pthread -lm
+
+test-programs: $(UNITS) $(HELPERS)
+
+deps:	## install what building and testing need (root, Debian)
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_CHECK)
+
+deps-bench:	## install what the demo and the benchmarks need as well
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_CHECK) $(DEPS_BENCH)
+
+# A test may need packages that the wildcards above were evaluated without, so
+# the work happens in a second make.
+check: deps	## run all tests (root: everything; others skip with a reason)
+	$(Q)$(MAKE) all test-programs
+	$(Q)OUT='$(CURDIR)/$(O)' SAN='$(SAN)' tests/run.sh
+
+check-stress: deps	## thirty minutes of load, kills and unmounts
+	$(Q)$(MAKE) all test-programs
+	$(Q)OUT='$(CURDIR)/$(O)' SAN='$(SAN)' tests/stress.sh
+
+check-man:	## man pages: groff and mandoc without a warning, options complete
+	$(Q)$(MAKE) all
+	$(Q)OUT='$(CURDIR)/$(O)' tests/man.sh
+
+check-install:	## install into a scratch folder, use it, uninstall, nothing left
+	$(Q)tests/install.sh
+
+fuzz: $(FUZZERS)	## run every fuzzer for FUZZ_SECONDS (default 60) each
+	$(Q)OUT='$(CURDIR)/$(O)' tests/fuzz.sh
+
+demo: deps-bench	## the main job on this machine: plain FUSE and efuse side by side
+	$(Q)$(MAKE) all $(BENCHES)
+	$(Q)OUT='$(CURDIR)/$(O)' bench/demo.sh
+
+bench: deps-bench	## the measurements behind the README's table
+	$(Q)$(MAKE) all $(BENCHES)
+	$(Q)OUT='$(CURDIR)/$(O)' bench/run.sh
+
+# --- install ----------------------------------------------------------------
+
+MAN_PAGES := $(wildcard man/*.[178])
+
+install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(COMPDIR)
+	install -m 755 $(O)/bin/mount.efuse $(DESTDIR)$(SBINDIR)/mount.efuse
+	ln -sf mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
+	install -m 755 $(O)/bin/efuse $(DESTDIR)$(BINDIR)/efuse
+	install -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/libefuse-shim.so
+	install -m 644 mount.efuse/efuse.bash-completion $(DESTDIR)$(COMPDIR)/efuse
+	for page in $(MAN_PAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+uninstall:	## remove what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
+	rm -f $(DESTDIR)$(BINDIR)/efuse $(DESTDIR)$(LIBDIR)/libefuse-shim.so $(DESTDIR)$(COMPDIR)/efuse
+	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+clean:	## remove out/
+	rm -rf out
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
