@@ -150,7 +150,7 @@ backing() {
 # make_ntfs: one image with the input on it; every arm gets a copy.
 make_ntfs() {
 	[ -e "$T/data/ntfs.img" ] && return
-	truncate -s "${NTFS_SIZE:-192M}" "$T/data/ntfs.img"
+	truncate -s "${NTFS_SIZE:-400M}" "$T/data/ntfs.img"
 	mkntfs -qF "$T/data/ntfs.img" > "$T/mkntfs.log" 2>&1 || return 1
 	mkdir -p "$T/fill"
 	ntfs-3g "$T/data/ntfs.img" "$T/fill" || return 1
@@ -371,7 +371,8 @@ daemon_pid() {
 	pgrep -o -f "^([^ ]*/)?$(program "$1") .*$(mnt "$1" "$2")( |$)"
 }
 
-# status_json KIND ARM: what efuse says of the mount, {} when it says nothing.
+# status_json KIND ARM: the object that efuse has for the mount, or {}.
 status_json() {
-	efuse status --json "$(mnt "$1" "$2")" 2>/dev/null || echo '{}'
+	{ efuse status --json "$(mnt "$1" "$2")" 2>/dev/null || echo '{}'; } |
+		jq '[.. | objects | select(has("syscalls"))][0] // {}'
 }

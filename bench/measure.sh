@@ -8,7 +8,8 @@
 
 ROUNDS=${ROUNDS:-9}
 SECS=${SECS:-0.4}
-OPS=${OPS:-stat open write read create readdir}
+OPS=${OPS:-stat open write read create readdir stat@2 stat@8 write@8}
+BUSY_OPS=${BUSY_OPS:-stat write stat@8}
 FIO_ROUNDS=${FIO_ROUNDS:-5}
 FIO_MS=${FIO_MS:-500}
 FIO_MB=${FIO_MB:-64}
@@ -23,6 +24,7 @@ open_results() {
 	RESULTS=$1
 	RAW=$1/raw
 	SAMPLES=$1/samples.csv
+	SERVED=$1/raw/served.tsv
 	rm -rf "$RAW"
 	mkdir -p "$RAW"
 	echo "section,kind,item,unit,arm,round,value" > "$SAMPLES"
@@ -75,34 +77,53 @@ prog_ops() {
 	prog-ops "$@"
 }
 
-# latency_one KIND OP ARM ROUND
+# latency_one KIND OP[@THREADS] ARM ROUND SECTION
 latency_one() {
-	local line key
-	line=$(prog_ops "$3" "$(mnt "$1" "$3")" "$2" "${SECS}s" 2> "$T/ops.log") || {
+	local line key op=${2%@*} threads=1
+	case $2 in *@*) threads=${2#*@};; esac
+	line=$(prog_ops "$3" "$(mnt "$1" "$3")" "$op" "${SECS}s" --threads "$threads" \
+		2> "$T/ops.log") || {
 		missing "$1 $3: $2: $(tail -1 "$T/ops.log")"
 		return 1
 	}
-	echo "kind=$1 arm=$3 round=$4 $line load=$(cut -d' ' -f1 /proc/loadavg)" >> "$RAW/latency.txt"
+	echo "kind=$1 arm=$3 round=$4 $line load=$(cut -d' ' -f1 /proc/loadavg)" >> "$RAW/$5.txt"
+	[ "$threads" = 1 ] || op="$op x$threads"
 	for key in mean p50 p99; do
-		sample "latency-$key" "$1" "$2" us "$3" "$4" "$(us "$(field "${key}_ns" "$line")")"
+		sample "$5-$key" "$1" "$op" us "$3" "$4" "$(us "$(field "${key}_ns" "$line")")"
 	done
 	for key in vsw migr; do
-		sample "$key" "$1" "$2" per-op "$3" "$4" "$(field "${key}_per_op" "$line")"
+		sample "$5-$key" "$1" "$op" per-op "$3" "$4" "$(field "${key}_per_op" "$line")"
 	done
 }
 
-# latency KIND: every operation on every mounted arm.
-latency() {
-	local round op arm
+# latency_rounds KIND SECTION OP...: every operation on every mounted arm.
+latency_rounds() {
+	local kind=$1 section=$2 round op arm
+	shift 2
 	for ((round = 1; round <= ROUNDS; round++)); do
-		for op in $OPS; do
+		for op; do
 			# shellcheck disable=SC2086 # a list of words
 			for arm in $(rotate "$round" $MOUNTED); do
-				latency_one "$1" "$op" "$arm" "$round"
+				latency_one "$kind" "$op" "$arm" "$round" "$section"
 			done
 		done
-		progress "$1: latency" "$round" "$ROUNDS"
+		progress "$kind: $section" "$round" "$ROUNDS"
 	done
+}
+
+# latency KIND: on a machine that does nothing else.
+latency() {
+	# shellcheck disable=SC2086 # a list of words
+	latency_rounds "$1" latency $OPS
+}
+
+# busy KIND: the same while every core has other work to do.
+busy() {
+	prog-ops / null 3600s --threads "$(nproc)" > /dev/null &
+	started burner $!
+	# shellcheck disable=SC2086 # a list of words
+	latency_rounds "$1" busy $BUSY_OPS
+	stop burner
 }
 
 progress() {
@@ -118,7 +139,7 @@ fio_run() {
 	shift 3
 	# shellcheck disable=SC2016 # fio's own variable
 	fio --name=efuse --directory="$dir" --filename_format='fio.$jobnum' --numjobs="$jobs" \
-		--size=$((FIO_MB / 4))M --ioengine=psync --thread --group_reporting \
+		--size="${FIO_MB}M" --ioengine=psync --thread --group_reporting \
 		--output-format=json "$@" 2> "$T/fio.log"
 }
 
@@ -237,7 +258,7 @@ calls_one() {
 
 # shim_counts KIND: "requests system-calls" as the shim counts them.
 shim_counts() {
-	status_json "$1" efuse | jq -r "$STATUS_COUNTS" 2>/dev/null
+	status_json "$1" efuse | jq -r '"\(.requests) \(.syscalls)"' 2>/dev/null
 }
 
 # calls_counted KIND OP: the shim's own count, without strace's brake.
@@ -260,13 +281,15 @@ calls_counted() {
 }
 
 calls() {
-	local op arm
+	local op arm counted
+	case "$MOUNTED $ACCEL" in *none) ;; *efuse*) counted=1;; esac
 	for op in stat open write read; do
 		for arm in $(fio_arms); do
 			calls_one "$1" "$arm" "$op"
 		done
-		case $MOUNTED in *efuse*) calls_counted "$1" "$op";; esac
+		[ -z "${counted:-}" ] || calls_counted "$1" "$op"
 	done
+	say "  $1: system calls counted"
 }
 
 # --- mount time ----------------------------------------------------------
@@ -345,4 +368,15 @@ bystander_instructions() {
 		sample bystander-instructions "-" "read()+write()" instructions $arm 1 \
 			"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.1f", (b - a) / 1000 }')"
 	done
+}
+
+# --- which channel served --------------------------------------------------
+
+# served KIND: one line for $SERVED, from what efuse says of the mount.
+served() {
+	local line
+	line=$(status_json "$1" efuse | jq -r '[.channel // "unknown", .requests // 0,
+		([.cores[]?.requests] | add // 0), .dev.requests // 0,
+		.syscalls_per_request // 0, .reason // ""] | @tsv' 2>/dev/null)
+	printf '%s\t%s\n' "$1" "${line:-unknown}" >> "$SERVED"
 }

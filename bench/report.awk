@@ -9,6 +9,10 @@ BEGIN {
 	print "*free*: plain FUSE, placed by the scheduler. *pinned*: plain FUSE, daemon and"
 	print "client on one core. efuse is never pinned."
 	section_of["latency-mean"] = "Latency per operation (smaller is better)"
+	section_of["latency-p99"] = "The slowest percent: 99th percentile (smaller is better)"
+	section_of["busy-mean"] = "Latency while every core has other work (smaller is better)"
+	section_of["latency-vsw"] = "Voluntary context switches of the client per operation"
+	section_of["latency-migr"] = "Migrations of the client per operation"
 	section_of["fio-direct"] = "Throughput, direct I/O (larger is better)"
 	section_of["fio-buffered"] = "Throughput, buffered I/O, one cold pass (larger is better)"
 	section_of["tree"] = "Searching a tree of files (smaller is better)"
@@ -17,7 +21,7 @@ BEGIN {
 	section_of["mount"] = "Mounting"
 	section_of["bystander"] = "A process that is no file system, with the shim preloaded (smaller is better)"
 	section_of["bystander-instructions"] = "The same loop in user space instructions"
-	n = split("latency-mean fio-direct fio-buffered tree calls-traced calls-shim mount " \
+	n = split("latency-mean latency-p99 busy-mean latency-vsw latency-migr fio-direct fio-buffered tree calls-traced calls-shim mount " \
 		"bystander bystander-instructions", sections, " ")
 }
 
@@ -50,7 +54,11 @@ function heading(name) {
 		print "| file system | operation | plain | efuse |\n|---|---|---|---|"
 	else if (name == "mount")
 		print "| file system | added by efuse | wanted | |\n|---|---|---|---|"
-	else if (name ~ /^latency|^tree/)
+	else if (name ~ /-vsw$|-migr$/)
+		print "| file system | operation | free | pinned | efuse |\n|---|---|---|---|---|"
+	else if (name == "latency-p99")
+		print "| file system | operation | efuse / free | efuse / pinned |\n|---|---|---|---|"
+	else if (name ~ /^latency|^tree|^busy/)
 		print "| file system | operation | efuse / free | efuse / pinned | wanted | |\n|---|---|---|---|---|---|"
 	else
 		print "| file system | operation | efuse / plain | wanted | |\n|---|---|---|---|---|"
@@ -63,9 +71,13 @@ function line(name) {
 		printf "| %s | %s | %.2f | %.2f |\n", f[2], f[3], f[5], f[7]
 	else if (name == "mount")
 		put(f[7] - f[5], "at most 5 ms", f[7] - f[5] <= 5, f[2] " | " sprintf("%+.1f ms", f[7] - f[5]))
+	else if (name ~ /-vsw$|-migr$/)
+		printf "| %s | %.3f | %.3f | %.3f |\n", names(), f[5], f[6], f[7]
+	else if (name == "latency-p99")
+		printf "| %s | %s | %s |\n", names(), three(8), three(11)
 	else if (name == "latency-mean")
 		latency()
-	else if (name == "tree")
+	else if (name == "tree" || name == "busy-mean")
 		put(f[8], "free: at most 1", not_above(), names() " | " three(8) " | " three(11))
 	else if (name ~ /^fio/)
 		put(f[8], "at least 1", not_below(), names() " | " three(8))

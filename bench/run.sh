@@ -5,7 +5,7 @@
 #   run.sh [--selftest] [--quick] [--accel wrap|mount|preload|none]
 #          [--kinds "bindfs-mt ..."] [SECTION...]
 #
-# Sections: latency tree fio buffered calls mount bystander (default: all).
+# Sections: latency busy tree fio buffered calls mount bystander (default: all).
 # --selftest runs plain FUSE on both sides; the ratios must be 1, else the
 # harness itself is wrong. --quick: few rounds, for a look.
 # Results: $OUT/bench/{report.md,ratios.csv,samples.csv,raw/}.
@@ -50,9 +50,10 @@ wanted_any() {
 
 run_kind() {
 	say "$1"
-	if wanted_any latency tree fio buffered calls; then
+	if wanted_any latency busy tree fio buffered calls; then
 		mount_kind "$1" || { umount_kind "$1"; return; }
 		wanted latency && latency "$1"
+		wanted busy && busy "$1"
 		wanted tree && tree "$1"
 		wanted fio && throughput "$1" direct
 		wanted buffered && throughput "$1" buffered
