@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * count.c - writes the status file. It must never make a request fail: without
+ * a file the same counters live in private memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/count.h"
+#include "shim/real.h"
+#include "shim/settings.h"
+
+/* Start time of this process: field 22 of /proc/self/stat, in clock ticks. */
+static uint64_t start_time(void)
+{
+	char buf[1024], *p;
+	unsigned long long ticks = 0;
+	ssize_t len;
+	int fd = real()->open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	len = real()->read(fd, buf, sizeof(buf) - 1);
+	real()->close(fd);
+	if (len <= 0)
+		return 0;
+	buf[len] = '\0';
+	p = strrchr(buf, ')');
+	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
+			 "%*d %*d %*d %*d %llu", &ticks) != 1)
+		return 0;
+	return ticks;
+}
+
+static char *file_path(const struct session *s)
+{
+	const struct settings *set = settings_get();
+	char *path;
+
+	if (!set->status[0] || !set->token[0])
+		return NULL;
+	if (asprintf(&path, "%s/%s-%d-%u", set->status, set->token, (int)getpid(), s->index) < 0)
+		return NULL;
+	return path;
+}
+
+/* Maps a new file of SIZE bytes at PATH; its pages exist once touched. */
+static void *file_map(const char *path, size_t size)
+{
+	void *map = MAP_FAILED;
+	int err, fd;
+
+	fd = real()->open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return MAP_FAILED;
+	/* posix_fallocate: a full file system must fail here, not by SIGBUS. */
+	err = posix_fallocate(fd, 0, (off_t)size);
+	if (!err) {
+		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		err = errno;
+	}
+	real()->close(fd);
+	if (map == MAP_FAILED) {
+		unlink(path);
+		errno = err;
+	}
+	return map;
+}
+
+static void head_fill(struct session *s, unsigned int ncores)
+{
+	struct stats_head *h = s->stats;
+
+	h->version = STATS_VERSION;
+	h->head_size = sizeof(struct stats_head);
+	h->block_size = sizeof(struct stats_core);
+	h->nblocks = ncores + 1;
+	h->pid = (uint32_t)getpid();
+	h->starttime = start_time();
+	h->index = s->index;
+	prctl(PR_GET_NAME, h->comm);
+}
+
+int count_open(struct session *s, unsigned int ncores)
+{
+	size_t size = sizeof(struct stats_head) + (ncores + 1) * sizeof(struct stats_core);
+	char *path = file_path(s);
+	void *map = MAP_FAILED;
+	int err = 0;
+
+	if (path) {
+		map = file_map(path, size);
+		err = errno;
+	}
+	if (map == MAP_FAILED) {
+		char *failed = path;
+
+		path = NULL;
+		map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (failed)
+			settings_log("no status file %s: %s", failed, strerror(err));
+		free(failed);
+	}
+	if (map == MAP_FAILED)
+		return -ENOMEM;
+	s->stats = map;
+	s->stats_size = size;
+	s->stats_path = path;
+	head_fill(s, ncores);
+	__atomic_store_n(&s->stats->magic, STATS_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void count_close(struct session *s)
+{
+	if (!s->stats)
+		return;
+	count_set(&s->stats->state, STATS_STATE_ENDED);
+	if (s->stats_path)
+		unlink(s->stats_path);
+	munmap(s->stats, s->stats_size);
+	free(s->stats_path);
+	s->stats = NULL;
+	s->stats_path = NULL;
+}
+
+static struct stats_op *op_slot(struct stats_core *core, uint32_t opcode)
+{
+	return &core->op[opcode < STATS_OPS ? opcode : 0];
+}
+
+void count_request(struct stats_core *core, uint32_t opcode)
+{
+	uint32_t depth = __atomic_add_fetch(&core->depth, 1, __ATOMIC_RELAXED);
+
+	if (depth > __atomic_load_n(&core->depth_max, __ATOMIC_RELAXED))
+		count_set(&core->depth_max, depth);
+	count_add(&op_slot(core, opcode)->requests, 1);
+}
+
+void count_reply(struct stats_core *core, uint32_t opcode, int error, uint64_t ns)
+{
+	struct stats_op *op = op_slot(core, opcode);
+
+	__atomic_sub_fetch(&core->depth, 1, __ATOMIC_RELAXED);
+	count_add(&op->replies, 1);
+	if (error)
+		count_add(&op->errors, 1);
+	count_add(&op->total_ns, ns);
+	count_add(&op->hist[stats_bucket(ns)], 1);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * port.h - one thread's io_uring, and how others wake that thread.
+ *
+ * A port is used by its own thread alone (IORING_SETUP_SINGLE_ISSUER), except
+ * port_nudge(). With IORING_SETUP_DEFER_TASKRUN a request is copied in, and
+ * the thread disturbed, only when the thread asks for completions: a system
+ * call of the daemon is never interrupted by one.
+ */
+#ifndef EFUSE_SHIM_PORT_H
+#define EFUSE_SHIM_PORT_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/entry.h"
+
+/* What a completion means when it is no entry's. */
+enum port_tag { PORT_NUDGE = 1, PORT_DEVICE = 2 };
+
+enum port_state { PORT_BUSY, PORT_WAITING, PORT_NUDGED, PORT_GONE };
+
+struct port {
+	struct io_uring ring;
+	int efd;		/* what others write to wake the thread */
+	int devfd;		/* the connection's /dev/fuse, not owned */
+	int state;		/* enum port_state; atomic */
+	struct entry *inbox;	/* replies to commit here, under the uring lock */
+	uint16_t *avail;	/* own entries waiting in the kernel, per queue */
+	unsigned int nqueues;
+	bool keeper;		/* the keeper's, not a daemon thread's */
+	uint64_t syscalls;	/* not yet added to the status file */
+};
+
+/* One event of a port. */
+struct port_event {
+	struct entry *entry;	/* of an entry's completion, else NULL */
+	enum port_tag tag;	/* of any other */
+	int res;
+	bool more;		/* a multishot poll goes on */
+};
+
+/*
+ * Sets P up for the calling thread: ring, eventfd, and its poll. Returns 0 or
+ * -errno of io_uring_setup(2), eventfd(2) or calloc.
+ */
+int port_open(struct port *p, int devfd, unsigned int nqueues);
+
+/* Takes it down, in the thread that opened it. */
+void port_close(struct port *p);
+
+/* Queues the REGISTER of a new entry. 0 or -EBUSY. */
+int port_register(struct port *p, struct entry *e);
+
+/*
+ * Sends a REGISTER that the kernel must refuse: it gives up the rings of this
+ * connection, and requests that waited for them go to the device fd.
+ */
+void port_refuse(struct port *p);
+
+/* Queues the commit of a reply already in E; E then belongs to P. 0 or -EBUSY. */
+int port_commit(struct port *p, struct entry *e);
+
+/* Queues a multishot poll of the device. 0 or -EBUSY. */
+int port_poll_device(struct port *p);
+
+/* Hands what is queued to the kernel. Returns 0 or -errno. */
+int port_submit(struct port *p);
+
+/*
+ * Sleeps until a completion is there. Returns 0, or -EINTR after a signal. A
+ * cancellation point when CANCEL is set.
+ */
+int port_wait(struct port *p, bool cancel);
+
+/* Takes the next completion without waiting: true and *EV, or false. */
+bool port_next(struct port *p, struct port_event *ev);
+
+/*
+ * Moves FD (negative: an error, passed through) out of the daemon's way and
+ * marks it as the shim's own. Returns its new number.
+ */
+int port_private_fd(int fd);
+
+/* Wakes the thread of P. Any thread, under the uring lock: P must be open. */
+void port_nudge(struct port *p);
+
+#endif

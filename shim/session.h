@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session.h - one FUSE connection of this process: INIT, routing, teardown.
+ *
+ * States, in this order and never back, except that a daemon that asks for
+ * another INIT stays in INIT:
+ *
+ *   NEW      the descriptor is known, nothing was read yet
+ *   INIT     an INIT request was handed to the daemon
+ *   RUNNING  INIT is answered and a channel carries the requests
+ *   ENDED    the connection is gone, or the daemon closed it
+ *
+ * Until RUNNING only one thread at a time is let through to read(2): there is
+ * nothing but INIT to read, and a thread that slept inside the kernel could
+ * not be moved to the ring afterwards.
+ */
+#ifndef EFUSE_SHIM_SESSION_H
+#define EFUSE_SHIM_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "shim/stats.h"
+
+struct channel;
+struct uring;
+
+enum session_state { SESSION_NEW, SESSION_INIT, SESSION_RUNNING, SESSION_ENDED };
+
+struct session {
+	struct session *next_free;	/* while recycled */
+	int refs;
+	int fds;			/* descriptors of the daemon that name it */
+	int state;			/* enum session_state */
+	int gate;			/* 1 while a thread reads INIT */
+	int gate_efd;			/* readable once RUNNING or ENDED */
+	int polled;			/* the daemon waits with poll or epoll */
+	uint64_t init_unique;
+	bool offered;			/* the kernel offered io_uring */
+	uint32_t index;			/* which connection of the process */
+	const struct channel *channel;
+	struct uring *uring;		/* state of the uring channel */
+
+	struct stats_head *stats;	/* the status file, or private memory */
+	size_t stats_size;
+	char *stats_path;		/* NULL when there is no file */
+};
+
+/* A new session in state NEW with one reference, or NULL without memory. */
+struct session *session_new(void);
+
+/* Another reference; the caller has one already. */
+void session_ref(struct session *s);
+
+/* A reference to a session that may be over: false if it is. */
+bool session_tryref(struct session *s);
+
+/* Gives a reference back; the last one releases what the session holds. */
+void session_put(struct session *s);
+
+/*
+ * read(2) of the session: FD is the descriptor the daemon named. Returns what
+ * read(2) from /dev/fuse would: a request's length, or -errno (-EINTR,
+ * -ENODEV, -EAGAIN, ...). A cancellation point while it waits.
+ */
+ssize_t session_read(struct session *s, int fd, void *buf, size_t size);
+
+/*
+ * write(2) or writev(2) of the session: one message of the daemon. Returns its
+ * length or -errno as /dev/fuse would. No cancellation point.
+ */
+ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int count);
+
+/* Whether requests of S may be spliced by the kernel without being seen. */
+bool session_splices(const struct session *s);
+
+/* The daemon waits for FD by poll, select or epoll: plain FUSE it must be. */
+void session_polled(struct session *s);
+
+/* One more, one fewer descriptor names S; the last one ends the connection. */
+void session_fd_added(struct session *s);
+void session_fd_closed(struct session *s);
+
+/*
+ * The connection is over (ENODEV, POLLERR, close): wakes whoever waits in
+ * session_read(). May be called more than once, from any thread.
+ */
+void session_end(struct session *s);
+
+/* Records why a lower tier serves, printf-like, and logs it. */
+void session_reason(struct session *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static inline int session_state(const struct session *s)
+{
+	return __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * settings.h - what the environment asked for (config.h), read once.
+ */
+#ifndef EFUSE_SHIM_SETTINGS_H
+#define EFUSE_SHIM_SETTINGS_H
+
+#include <stdbool.h>
+
+struct settings {
+	bool active;		/* false: stay out of the way */
+	bool uring;		/* the channel may be uring */
+	bool follow;		/* a single thread may follow its callers */
+	unsigned int poll_us;
+	char status[256];	/* directory, "" for none */
+	char token[33];
+	char why[96];		/* why not active or not uring, "" otherwise */
+};
+
+/*
+ * Reads the EFUSE_* variables. Called once from the constructor, before any
+ * other thread runs. Unusable values leave the shim inactive or on plain FUSE
+ * with the reason in `why`.
+ */
+void settings_init(void);
+
+const struct settings *settings_get(void);
+
+/* One line to the log the user named with EFUSE_LOG, nothing otherwise. */
+void settings_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * uring.c - the uring channel: start, stop, and the way of a replied entry.
+ * The picture is in uring.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/channel.h"
+#include "shim/count.h"
+#include "shim/cpus.h"
+#include "shim/fdtab.h"
+#include "shim/proto.h"
+#include "shim/real.h"
+#include "shim/uring.h"
+
+/* --- lane and nudges ------------------------------------------------------ */
+
+static bool nudge(struct worker *w)
+{
+	int waiting = PORT_WAITING;
+
+	if (!__atomic_compare_exchange_n(&w->port.state, &waiting, PORT_NUDGED, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	port_nudge(&w->port);
+	return true;
+}
+
+static void nudge_one_locked(struct uring *u, unsigned int qid)
+{
+	struct worker *w;
+
+	for (w = u->workers; w; w = w->next)
+		if (w->home == qid && nudge(w))
+			return;
+	for (w = u->workers; w; w = w->next)
+		if (nudge(w))
+			return;
+}
+
+void uring_nudge_one(struct uring *u, unsigned int qid)
+{
+	pthread_mutex_lock(&u->lock);
+	nudge_one_locked(u, qid);
+	pthread_mutex_unlock(&u->lock);
+}
+
+void uring_lane_push(struct uring *u, struct entry *e)
+{
+	pthread_mutex_lock(&u->lock);
+	e->next = NULL;
+	*u->lane_tail = e;
+	u->lane_tail = &e->next;
+	__atomic_add_fetch(&u->lane_length, 1, __ATOMIC_SEQ_CST);
+	nudge_one_locked(u, e->qid);
+	pthread_mutex_unlock(&u->lock);
+}
+
+struct entry *uring_lane_pop(struct uring *u)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&u->lock);
+	e = u->lane;
+	if (e) {
+		u->lane = e->next;
+		if (!u->lane)
+			u->lane_tail = &u->lane;
+		__atomic_sub_fetch(&u->lane_length, 1, __ATOMIC_SEQ_CST);
+	}
+	pthread_mutex_unlock(&u->lock);
+	return e;
+}
+
+void uring_dead(struct uring *u)
+{
+	struct worker *w;
+
+	if (__atomic_exchange_n(&u->dead, 1, __ATOMIC_SEQ_CST))
+		return;
+	pthread_mutex_lock(&u->lock);
+	for (w = u->workers; w; w = w->next)
+		port_nudge(&w->port);
+	pthread_mutex_unlock(&u->lock);
+}
+
+void uring_lost(struct uring *u, int res)
+{
+	switch (res) {
+	case -ENOTCONN:
+	case -ENODEV:
+	case -ECONNABORTED:
+	case -ECANCELED:
+		uring_dead(u);
+		break;
+	default:
+		count_add(&u->session->stats->malformed, 1);
+		session_reason(u->session, "a ring entry was refused: %s", strerror(-res));
+	}
+}
+
+/* --- replies -------------------------------------------------------------- */
+
+/* See uring.h: whether the entry settles on the replying worker's ring. */
+static bool keeps(struct uring *u, struct worker *w, struct entry *e)
+{
+	bool settle = e->settle && e->qid == w->home;
+
+	e->settle = false;
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1 || settle)
+		return true;
+	if (w->port.avail[e->qid])
+		return false;
+	return e->qid == w->home || !__atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED);
+}
+
+static void inbox_push(struct port *p, struct entry *e)
+{
+	e->next = p->inbox;
+	__atomic_store_n(&p->inbox, e, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Leaves E with the worker that fetched it, if that one sleeps in its ring.
+ * The state is looked at again after the push: a worker stores PORT_BUSY
+ * before it looks into its inbox for the last time, so either it sees E or we
+ * see that it is busy and, the lock still held, take E back.
+ */
+static bool commit_by_worker(struct uring *u, struct entry *e)
+{
+	struct worker *w;
+
+	for (w = u->workers; w; w = w->next) {
+		if (&w->port != e->port)
+			continue;
+		inbox_push(&w->port, e);
+		if (__atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) != PORT_BUSY) {
+			port_nudge(&w->port);
+			return true;
+		}
+		w->port.inbox = e->next;
+	}
+	return false;
+}
+
+static void commit_elsewhere(struct uring *u, struct entry *e)
+{
+	pthread_mutex_lock(&u->lock);
+	if (!commit_by_worker(u, e)) {
+		inbox_push(&u->keeper, e);
+		if (u->keeper.state != PORT_GONE)
+			port_nudge(&u->keeper);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+int uring_commit(struct uring *u, struct worker *w, struct entry *e)
+{
+	bool fetched_here = w && w->port.avail && (e->port == &w->port || e->port->keeper);
+
+	if (fetched_here && keeps(u, w, e)) {
+		int err = port_commit(&w->port, e);
+
+		return err ? err : port_submit(&w->port);
+	}
+	if (fetched_here)
+		e->port = &u->keeper;
+	commit_elsewhere(u, e);
+	return 0;
+}
+
+static void reply_fill(struct entry *e, const struct fuse_out_header *out,
+		       const struct iovec *iov, int count, size_t total)
+{
+	size_t payload = total - sizeof(*out);
+
+	memcpy(e->hdr->in_out, out, sizeof(*out));
+	e->hdr->ent.flags = 0;
+	e->hdr->ent.commit_id = e->commit_id;
+	e->hdr->ent.payload_sz = (uint32_t)payload;
+	proto_iov_gather(iov, count, sizeof(*out), e->payload, payload);
+}
+
+static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_header *out,
+			   const struct iovec *iov, int count, size_t total)
+{
+	struct uring *u = s->uring;
+	struct worker *w = worker_find(s);
+	struct entry *e;
+	int err;
+
+	if (total - sizeof(*out) > u->entries.payload) {
+		count_add(&s->stats->malformed, 1);
+		return -EINVAL;
+	}
+	e = entry_claim(&u->entries, out->unique);
+	if (!e)	/* an INTERRUPT's, an old one, or nonsense: the kernel knows */
+		return channel_dev.reply(s, fd, out, iov, count, total);
+	reply_fill(e, out, iov, count, total);
+	count_reply(count_block(s, e->qid), e->opcode, out->error, count_now() - e->since);
+	err = uring_commit(u, w, e);
+	return err ? err : (ssize_t)total;
+}
+
+static ssize_t uring_next(struct session *s, int fd, void *buf, size_t size)
+{
+	int err = 0;
+	struct worker *w;
+
+	(void)fd;
+	if (uring_is_dead(s->uring)) {
+		worker_drop(s);
+		return -ENODEV;
+	}
+	w = worker_attach(s, &err);
+	if (!w) {
+		session_reason(s, "a thread got no ring: %s", strerror(-err));
+		return worker_next_without_port(s, buf, size);
+	}
+	return worker_next(w, buf, size);
+}
+
+/* --- start and stop ------------------------------------------------------- */
+
+static void device_nonblock(int fd, bool on)
+{
+	int flags = real()->fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return;
+	real()->fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+static void uring_free(struct uring *u)
+{
+	entries_release(&u->entries);
+	if (u->devfd >= 0) {
+		fdtab_clear(u->devfd);
+		real()->close(u->devfd);
+	}
+	pthread_mutex_destroy(&u->lock);
+	pthread_mutex_destroy(&u->step_lock);
+	pthread_cond_destroy(&u->step_cond);
+	free(u->at_home);
+	free(u->passed);
+	free(u);
+}
+
+static struct uring *uring_new(struct session *s, uint32_t payload)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->session = s;
+	u->nqueues = cpus_possible();
+	u->devfd = -1;
+	u->entries.payload = payload;
+	u->lane_tail = &u->lane;
+	pthread_mutex_init(&u->lock, NULL);
+	pthread_mutex_init(&u->step_lock, NULL);
+	pthread_cond_init(&u->step_cond, NULL);
+	u->at_home = calloc(u->nqueues, sizeof(*u->at_home));
+	u->passed = calloc(u->nqueues, sizeof(*u->passed));
+	if (!u->at_home || !u->passed) {
+		uring_free(u);
+		return NULL;
+	}
+	return u;
+}
+
+static int uring_prepare(struct session *s, int fd, uint32_t payload)
+{
+	struct uring *u = uring_new(s, payload);
+	int err;
+
+	if (!u)
+		return -ENOMEM;
+	u->devfd = port_private_fd(real()->fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	err = u->devfd < 0 ? -errno : keeper_prepare(u);
+	if (err) {
+		session_reason(s, "io_uring cannot be set up: %s", strerror(-err));
+		uring_free(u);
+		return err;
+	}
+	s->uring = u;
+	return 0;
+}
+
+static void uring_stop(struct session *s)
+{
+	struct uring *u = s->uring;
+
+	if (!u)
+		return;
+	keeper_stop(u);
+	uring_free(u);
+	s->uring = NULL;
+}
+
+static int uring_start(struct session *s)
+{
+	struct uring *u = s->uring;
+	int err;
+
+	device_nonblock(u->devfd, true);
+	err = keeper_start(u);
+	if (err) {
+		device_nonblock(u->devfd, false);
+		session_reason(s, "the kernel refused a ring entry: %s", strerror(-err));
+		uring_stop(s);
+	}
+	return err;
+}
+
+static void uring_wake(struct session *s)
+{
+	uring_dead(s->uring);
+	worker_drop(s);
+	keeper_stop(s->uring);
+}
+
+const struct channel channel_uring = {
+	.name = "uring",
+	.id = STATS_CHANNEL_URING,
+	.prepare = uring_prepare,
+	.start = uring_start,
+	.next = uring_next,
+	.reply = uring_reply,
+	.wake = uring_wake,
+	.stop = uring_stop,
+};

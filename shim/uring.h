@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uring.h - the uring channel: per-core FUSE-over-io_uring queues served by
+ * the daemon's own threads. What its three files share.
+ *
+ * The kernel has one queue per possible core and puts a request into the queue
+ * of the core that made it. It hands it to the most recently submitted entry
+ * of that queue, in the context of the thread that submitted the entry.
+ *
+ *   worker.c   a thread of the daemon inside read(2): has one entry waiting in
+ *              the queue of its home core, so a request of that core wakes it
+ *              there, and none while it is busy, so no request is ever handed
+ *              to a thread that cannot take it.
+ *   keeper.c   one thread of the shim per connection. It holds an entry in
+ *              every queue, so that none is without, and gives what arrives
+ *              there to whichever worker waits. It watches the device fd
+ *              (FORGET, INTERRUPT, the end). It never runs the daemon's code.
+ *   uring.c    the channel: start, stop, and where a replied entry goes next.
+ *
+ * Where an entry is submitted next decides who serves the queue next:
+ * - one worker in all (a single-threaded daemon): always on its own ring, and
+ *   so its one thread comes to serve all queues with no help;
+ * - else on its own ring when the queue is its home, or nobody's home, and no
+ *   other entry of it waits there already; on the keeper's ring otherwise.
+ *
+ * Locking: `lock` protects the list of workers, the lane and the inboxes, and
+ * orders nudges against the end of a port. It is taken on no path that a
+ * request takes which its own worker fetches and answers.
+ *
+ * Sleeping: a worker stores PORT_WAITING, then looks at everything that others
+ * may have left (lane, inbox, device flag, end), then sleeps; the others store
+ * first and then look for PORT_WAITING, both sequentially consistent. So
+ * either the worker sees the work or they see the worker, and nudge it.
+ */
+#ifndef EFUSE_SHIM_URING_H
+#define EFUSE_SHIM_URING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/entry.h"
+#include "shim/place.h"
+#include "shim/port.h"
+#include "shim/session.h"
+
+struct worker {
+	struct port port;
+	struct session *session;	/* holds a reference */
+	struct worker *next;		/* uring.workers, under the lock */
+	struct worker *next_mine;	/* this thread's other sessions */
+	struct entry *current;		/* what this thread was handed last */
+	unsigned int home;		/* its core */
+	unsigned int lastq;		/* queue of the last request */
+	bool lane_turn;			/* take from the lane before the own ring */
+	struct place place;
+};
+
+struct uring {
+	struct session *session;
+	unsigned int nqueues;		/* possible cores */
+	int devfd;			/* our own descriptor of the connection */
+	struct entries entries;
+
+	pthread_mutex_t lock;
+	struct worker *workers;
+	struct entry *lane, **lane_tail;	/* requests for any worker, oldest first */
+	unsigned int *at_home;		/* workers per home core; written under the lock */
+	uint64_t *passed;		/* requests per queue that came through the keeper */
+
+	unsigned int nworkers;		/* atomic; written under the lock */
+	unsigned int lane_length;	/* atomic; written under the lock */
+	int device_ready;		/* the device fd may have something; atomic */
+	int dead;			/* atomic */
+
+	struct port keeper;
+	pthread_t keeper_thread;
+	bool keeper_runs;
+	int step;			/* enum keeper_step; futex-like, under step_lock */
+	int result;
+	pthread_mutex_t step_lock;
+	pthread_cond_t step_cond;
+};
+
+/* --- worker.c ------------------------------------------------------------ */
+
+/* The worker of the calling thread for S, or NULL when it never read from S. */
+struct worker *worker_find(struct session *s);
+
+/* The same, made on first use. NULL with *ERR set to -errno when it cannot be. */
+struct worker *worker_attach(struct session *s, int *err);
+
+/* The next request for W: its length, or -errno. */
+ssize_t worker_next(struct worker *w, void *buf, size_t size);
+
+/* The same for a thread that worker_attach() could not give a ring. */
+ssize_t worker_next_without_port(struct session *s, void *buf, size_t size);
+
+/* The calling thread is about to make a thread or process: unpins it. */
+void worker_children(void);
+
+/* After fork, in the child: unpins it and forgets its workers. */
+void worker_forked(void);
+
+/* The calling thread is done with S: ends its worker, if it has one. */
+void worker_drop(struct session *s);
+
+/* --- keeper.c ------------------------------------------------------------ */
+
+/* Starts the keeper's thread and its ring. 0 or -errno. */
+int keeper_prepare(struct uring *u);
+
+/* Lets it register an entry in every queue. 0 or -errno of the first failure. */
+int keeper_start(struct uring *u);
+
+/* Ends it and waits for it. May follow keeper_prepare() without a start. */
+void keeper_stop(struct uring *u);
+
+/* --- uring.c ------------------------------------------------------------- */
+
+/*
+ * Sends the reply in E on its way. W is the worker of the calling thread, or
+ * NULL. Returns 0 or -errno of io_uring_enter(2).
+ */
+int uring_commit(struct uring *u, struct worker *w, struct entry *e);
+
+/* Adds E, whose request nobody has seen yet, to the lane and wakes a worker. */
+void uring_lane_push(struct uring *u, struct entry *e);
+
+/* The oldest of the lane, or NULL. */
+struct entry *uring_lane_pop(struct uring *u);
+
+/* Wakes one waiting worker, if any, preferring one at home on core QID. */
+void uring_nudge_one(struct uring *u, unsigned int qid);
+
+/*
+ * The kernel gave an entry back with the error RES. When that means that the
+ * connection is gone, uring_dead(); else it is counted and logged.
+ */
+void uring_lost(struct uring *u, int res);
+
+/* The connection is gone: wakes everybody. */
+void uring_dead(struct uring *u);
+
+static inline bool uring_is_dead(struct uring *u)
+{
+	return __atomic_load_n(&u->dead, __ATOMIC_SEQ_CST);
+}
+
+#endif

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * worker.c - a thread of the daemon that reads requests. See uring.h.
+ *
+ * A struct worker is used by its own thread; others reach it through the list
+ * of uring.workers, under the lock, and touch only its port's inbox and state.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/count.h"
+#include "shim/proto.h"
+#include "shim/real.h"
+#include "shim/uring.h"
+
+#define LINGER_MS 200		/* a joinable thread may stay this long */
+#define SYSCALLS_BATCH 16
+
+static __thread struct worker *mine;	/* of this thread, one per session */
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+struct worker *worker_find(struct session *s)
+{
+	struct worker *w;
+
+	for (w = mine; w; w = w->next_mine)
+		if (w->session == s)
+			return w;
+	return NULL;
+}
+
+void worker_children(void)
+{
+	struct worker *w;
+
+	for (w = mine; w; w = w->next_mine)
+		place_unpin(&w->place);
+}
+
+void worker_forked(void)
+{
+	worker_children();
+	mine = NULL;
+}
+
+/* --- joining and leaving -------------------------------------------------- */
+
+/*
+ * The core that lacks a worker most: where requests had to go through the
+ * keeper, shared among the workers at home there; on a tie the one with fewer
+ * workers, and then the one this thread is on.
+ */
+static unsigned int choose_home(struct uring *u)
+{
+	unsigned int here = place_here(), best = 0, q;
+
+	if (here < u->nqueues)
+		best = here;
+	for (q = 0; q < u->nqueues; q++) {
+		uint64_t a = u->passed[q] / (u->at_home[q] + 1);
+		uint64_t b = u->passed[best] / (u->at_home[best] + 1);
+
+		if (a / 64 > b / 64 || (a / 64 == b / 64 && u->at_home[q] < u->at_home[best]))
+			best = q;
+	}
+	return best;
+}
+
+static void join(struct uring *u, struct worker *w)
+{
+	pthread_mutex_lock(&u->lock);
+	w->home = choose_home(u);
+	w->lastq = w->home;
+	__atomic_add_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
+	w->next = u->workers;
+	u->workers = w;
+	__atomic_add_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&u->lock);
+	count_add(&count_block(u->session, w->home)->workers, 1);
+	count_add(&u->session->stats->threads, 1);
+	count_set(&u->session->stats->single,
+		  __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1);
+}
+
+/* From here on nobody gives W anything: what its inbox holds, the keeper gets. */
+static void leave(struct uring *u, struct worker *w)
+{
+	struct worker **p;
+	struct entry *e;
+
+	pthread_mutex_lock(&u->lock);
+	for (p = &u->workers; *p != w; p = &(*p)->next)
+		;
+	*p = w->next;
+	__atomic_sub_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->port.state, PORT_GONE, __ATOMIC_SEQ_CST);
+	while ((e = w->port.inbox)) {
+		w->port.inbox = e->next;
+		e->next = u->keeper.inbox;
+		u->keeper.inbox = e;
+	}
+	if (u->keeper.state != PORT_GONE)
+		port_nudge(&u->keeper);
+	pthread_mutex_unlock(&u->lock);
+	count_add(&count_block(u->session, w->home)->workers, (uint32_t)-1);
+	count_add(&u->session->stats->threads, (uint32_t)-1);
+}
+
+static unsigned int entries_waiting(const struct worker *w)
+{
+	unsigned int q, sum = 0;
+
+	for (q = 0; q < w->port.nqueues; q++)
+		sum += w->port.avail[q];
+	return sum;
+}
+
+static bool detached(void)
+{
+	pthread_attr_t attr;
+	int state = PTHREAD_CREATE_JOINABLE;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return false;
+	pthread_attr_getdetachstate(&attr, &state);
+	pthread_attr_destroy(&attr);
+	return state == PTHREAD_CREATE_DETACHED;
+}
+
+/*
+ * An entry that waits in the kernel cannot be taken back, and a request that
+ * is handed to a dying thread is lost. So a thread that leaves stays until its
+ * entries were used, passing what arrives to the others: for good when nobody
+ * joins it, for a moment when somebody may.
+ */
+static void linger(struct uring *u, struct worker *w)
+{
+	struct __kernel_timespec tick = { .tv_nsec = 20000000 };
+	bool forever = detached();
+	struct io_uring_cqe *cqe;
+	struct port_event ev;
+	int left = LINGER_MS / 20;
+
+	place_unpin(&w->place);
+	while (entries_waiting(w) && !uring_is_dead(u) && (forever || left-- > 0)) {
+		io_uring_wait_cqe_timeout(&w->port.ring, &cqe, &tick);
+		while (port_next(&w->port, &ev))
+			if (ev.entry && ev.res >= 0)
+				uring_lane_push(u, ev.entry);
+	}
+}
+
+static void worker_end(struct worker *w)
+{
+	struct uring *u = w->session->uring;
+
+	leave(u, w);
+	linger(u, w);
+	count_add(&w->session->stats->syscalls, w->port.syscalls);
+	place_unpin(&w->place);
+	port_close(&w->port);
+	session_put(w->session);
+	free(w);
+}
+
+void worker_drop(struct session *s)
+{
+	struct worker **p, *w;
+
+	for (p = &mine; (w = *p); p = &w->next_mine) {
+		if (w->session != s)
+			continue;
+		*p = w->next_mine;
+		worker_end(w);
+		return;
+	}
+}
+
+/* Destructor of exit_key: the thread ends, by return, pthread_exit or cancel. */
+static void thread_exits(void *unused)
+{
+	struct worker *w;
+
+	(void)unused;
+	while ((w = mine)) {
+		mine = w->next_mine;
+		worker_end(w);
+	}
+}
+
+static void exit_key_make(void)
+{
+	pthread_key_create(&exit_key, thread_exits);
+}
+
+struct worker *worker_attach(struct session *s, int *err)
+{
+	struct uring *u = s->uring;
+	struct worker *w = worker_find(s);
+
+	if (w)
+		return w;
+	w = calloc(1, sizeof(*w));
+	if (!w) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	*err = port_open(&w->port, u->devfd, u->nqueues);
+	if (*err) {
+		free(w);
+		return NULL;
+	}
+	pthread_once(&exit_once, exit_key_make);
+	pthread_setspecific(exit_key, w);
+	session_ref(s);
+	w->session = s;
+	w->next_mine = mine;
+	mine = w;
+	place_init(&w->place);
+	join(u, w);
+	return w;
+}
+
+/* --- fetching ------------------------------------------------------------- */
+
+/* Commits the replies that other threads made to requests of this one. */
+static void empty_inbox(struct uring *u, struct worker *w)
+{
+	struct entry *e;
+
+	if (!__atomic_load_n(&w->port.inbox, __ATOMIC_SEQ_CST))
+		return;
+	pthread_mutex_lock(&u->lock);
+	while ((e = w->port.inbox)) {
+		w->port.inbox = e->next;
+		port_commit(&w->port, e);
+	}
+	pthread_mutex_unlock(&u->lock);
+	port_submit(&w->port);
+}
+
+/* Whether queue QID is this worker's to keep an entry in. */
+static bool serves(struct uring *u, const struct worker *w, unsigned int qid)
+{
+	return qid == w->home || __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1;
+}
+
+/*
+ * A thread that comes back for more without having answered (the answer will
+ * come from elsewhere) needs another entry, or its queue would have none.
+ */
+static void ensure_entry(struct uring *u, struct worker *w, unsigned int qid)
+{
+	struct entry *e;
+
+	if (w->port.avail[qid] || !serves(u, w, qid))
+		return;
+	e = entry_new(&u->entries, (uint16_t)qid);
+	if (!e)
+		return;	/* the keeper's entry serves the queue */
+	port_register(&w->port, e);
+	port_submit(&w->port);
+	count_add(&count_block(w->session, qid)->entries, 1);
+}
+
+static void answer_error(struct uring *u, struct worker *w, struct entry *e, int error)
+{
+	struct fuse_in_header in;
+	struct fuse_out_header out = { .len = sizeof(out), .error = error };
+
+	memcpy(&in, e->hdr->in_out, sizeof(in));
+	out.unique = in.unique;
+	memcpy(e->hdr->in_out, &out, sizeof(out));
+	e->hdr->ent.payload_sz = 0;
+	uring_commit(u, w, e);
+}
+
+/*
+ * What the kernel does with a request larger than the daemon's buffer
+ * (fuse_dev_do_read): the request fails, the daemon is asked for the next.
+ */
+static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32_t opcode)
+{
+	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
+}
+
+/* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
+static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void *buf, size_t size)
+{
+	ssize_t len = proto_ring_request(e->hdr, u->entries.payload);
+	struct fuse_in_header in;
+
+	memcpy(&in, e->hdr->in_out, sizeof(in));
+	e->commit_id = e->hdr->ent.commit_id;
+	e->opcode = in.opcode;
+	if (len < 0 || (size_t)len > size) {
+		too_large(u, w, e, in.opcode);
+		return 0;
+	}
+	proto_ring_assemble(e->hdr, e->payload, (size_t)len, buf);
+	count_request(count_block(w->session, e->qid), in.opcode);
+	e->since = count_now();
+	w->lastq = e->qid;
+	if (in.opcode == FUSE_NOTIFY_REPLY) {
+		/* No reply will come: the kernel only wants its entry back. */
+		proto_retrieve_in(buf, (size_t)len);
+		answer_error(u, w, e, 0);
+		count_reply(count_block(w->session, e->qid), in.opcode, 0, 0);
+		return len;
+	}
+	w->current = e;
+	entry_publish(&u->entries, e, in.unique);
+	return len;
+}
+
+/*
+ * FORGET, INTERRUPT and the like. The flag is lowered before the read and
+ * raised again after a success, so that a message which arrives in between is
+ * not missed: its poll event raises the flag once more.
+ */
+static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t size)
+{
+	ssize_t len;
+
+	if (!__atomic_load_n(&u->device_ready, __ATOMIC_SEQ_CST))
+		return 0;
+	__atomic_store_n(&u->device_ready, 0, __ATOMIC_SEQ_CST);
+	w->port.syscalls++;
+	len = syscall(__NR_read, u->devfd, buf, size);
+	if (len < 0) {
+		if (errno == ENODEV || errno == ECONNABORTED)
+			uring_dead(u);
+		return 0;
+	}
+	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
+	if ((size_t)len >= sizeof(struct fuse_in_header)) {
+		count_request(count_dev_block(w->session),
+			      ((struct fuse_in_header *)buf)->opcode);
+		__atomic_sub_fetch(&count_dev_block(w->session)->depth, 1, __ATOMIC_RELAXED);
+	}
+	return len;
+}
+
+/* The lane holds requests of every core: say so when one changed cores. */
+static void count_shared(struct session *s, unsigned int qid)
+{
+	count_add(&s->stats->shared, 1);
+	count_add(&count_block(s, qid)->shared, 1);
+}
+
+static ssize_t from_lane(struct uring *u, struct worker *w, void *buf, size_t size)
+{
+	struct entry *e;
+	ssize_t len;
+
+	if (!__atomic_load_n(&u->lane_length, __ATOMIC_SEQ_CST))
+		return 0;
+	while ((e = uring_lane_pop(u))) {
+		if (e->qid != w->home)
+			count_shared(w->session, e->qid);
+		len = deliver(u, w, e, buf, size);
+		if (len)
+			return len;
+	}
+	return 0;
+}
+
+static ssize_t from_ring(struct uring *u, struct worker *w, void *buf, size_t size)
+{
+	struct port_event ev;
+	ssize_t len;
+
+	while (port_next(&w->port, &ev)) {
+		if (!ev.entry)
+			continue;
+		if (ev.res < 0) {
+			uring_lost(u, ev.res);
+			continue;
+		}
+		len = deliver(u, w, ev.entry, buf, size);
+		if (len)
+			return len;
+	}
+	return 0;
+}
+
+static ssize_t take(struct uring *u, struct worker *w, void *buf, size_t size)
+{
+	ssize_t len = 0;
+
+	w->lane_turn = !w->lane_turn;
+	if (w->lane_turn)
+		len = from_lane(u, w, buf, size);
+	if (!len)
+		len = from_ring(u, w, buf, size);
+	if (!len)
+		len = from_device(u, w, buf, size);
+	if (!len && !w->lane_turn)
+		len = from_lane(u, w, buf, size);
+	return len;
+}
+
+static bool has_work(struct uring *u, struct worker *w)
+{
+	return __atomic_load_n(&u->lane_length, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&u->device_ready, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&w->port.inbox, __ATOMIC_SEQ_CST) || uring_is_dead(u);
+}
+
+static int sleep_until_work(struct uring *u, struct worker *w)
+{
+	int err = 0;
+
+	__atomic_store_n(&w->port.state, PORT_WAITING, __ATOMIC_SEQ_CST);
+	if (!has_work(u, w))
+		err = port_wait(&w->port, true);
+	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
+	count_add(&w->session->stats->sleeps, 1);
+	return err;
+}
+
+static void find_place(struct uring *u, struct worker *w)
+{
+	bool moved;
+
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
+		moved = place_follow(&w->place, w->lastq);
+	else
+		moved = place_pin(&w->place, w->home);
+	if (moved) {
+		w->port.syscalls++;
+		count_add(&w->session->stats->migrations, 1);
+	}
+}
+
+static void flush_count(struct worker *w)
+{
+	if (w->port.syscalls < SYSCALLS_BATCH)
+		return;
+	count_add(&w->session->stats->syscalls, w->port.syscalls);
+	w->port.syscalls = 0;
+}
+
+ssize_t worker_next(struct worker *w, void *buf, size_t size)
+{
+	struct uring *u = w->session->uring;
+	ssize_t len;
+	int err;
+
+	flush_count(w);
+	find_place(u, w);
+	for (;;) {
+		if (uring_is_dead(u)) {
+			worker_drop(w->session);
+			return -ENODEV;
+		}
+		empty_inbox(u, w);
+		ensure_entry(u, w, w->home);
+		ensure_entry(u, w, w->lastq);
+		len = take(u, w, buf, size);
+		if (len)
+			return len;
+		err = sleep_until_work(u, w);
+		if (err && err != -EAGAIN)
+			return err;
+	}
+}
+
+/*
+ * A thread that could not get a ring (descriptors or memory ran out) takes
+ * what the keeper passes on, looking every few milliseconds. Its replies are
+ * committed by the keeper.
+ */
+ssize_t worker_next_without_port(struct session *s, void *buf, size_t size)
+{
+	static const struct timespec nap = { .tv_nsec = 5000000 };
+	struct worker none = { .session = s };
+	struct entry *e;
+	ssize_t len;
+
+	for (;;) {
+		if (uring_is_dead(s->uring))
+			return -ENODEV;
+		while ((e = uring_lane_pop(s->uring))) {
+			count_shared(s, e->qid);
+			len = deliver(s->uring, &none, e, buf, size);
+			if (len)
+				return len;
+		}
+		if (nanosleep(&nap, NULL))
+			return -EINTR;
+	}
+}
