@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * steps.c - the steps of `efuse setup`.
+ *
+ * Before the first one is taken, what was there is written to the state file;
+ * when one fails, those taken are taken back, so that a machine is set up or as
+ * it was. Nothing a person wrote or edited is changed.
+ */
+#include <sys/stat.h>
+
+#include "mount.efuse/conffile.h"
+#include "mount.efuse/steps.h"
+#include "mount.efuse/util.h"
+#include "shim/config.h"
+
+#define STATE_DIR	"/var/lib/efuse"
+#define STATE_FILE	STATE_DIR "/setup.state"
+#define STATE_HEAD	"# What `efuse setup` found, for `efuse setup --undo`.\n"
+
+/*
+ * tmpfiles.d serves a built-in fuse and one loaded before it runs; modprobe.d
+ * one that is loaded later. systemd-tmpfiles passes over a "w" whose file is
+ * not there.
+ */
+const struct steps_spec steps_table[STEPS_COUNT] = {
+	{ STEPS_FOLDER, STATE_DIR, NULL, false },
+	{ STEPS_FOLDER, "/etc/tmpfiles.d", NULL, false },
+	{ STEPS_FILE, "/etc/tmpfiles.d/efuse.conf",
+	  "w " STEPS_PARAMETER " - - - - Y\n"
+	  "d " CONFIG_STATUS_ROOT " 0755 root root -\n", false },
+	{ STEPS_FOLDER, "/etc/modprobe.d", NULL, true },
+	{ STEPS_FILE, "/etc/modprobe.d/efuse.conf", "options fuse enable_uring=1\n", true },
+	{ STEPS_FOLDER, CONFIG_STATUS_ROOT, NULL, false },
+	{ STEPS_VALUE, STEPS_PARAMETER, "Y", false },
+};
+
+const char *steps_at(const struct steps *s, const char *path, char buf[PATH_MAX])
+{
+	snprintf(buf, PATH_MAX, "%s%s", s->root, path);
+	return buf;
+}
+
+bool steps_exists(const struct steps *s, const char *path)
+{
+	char buf[PATH_MAX];
+
+	return access(steps_at(s, path, buf), F_OK) == 0;
+}
+
+/* A built-in module has no state of its own in sysfs. */
+static bool fuse_is_loadable(const struct steps *s)
+{
+	return !steps_exists(s, "/sys/module/fuse") || steps_exists(s, "/sys/module/fuse/initstate");
+}
+
+/* --- the state file -------------------------------------------------------- */
+
+static int state_read(struct steps *s)
+{
+	__cleanup(freep) char *text = NULL;
+	char path[PATH_MAX], *line, *next;
+	int err = conffile_read(steps_at(s, STATE_FILE, path), &text);
+
+	if (err)
+		return err == -ENOENT ? 0 : msg_set_errno(&s->why, err, "%s: cannot read", path);
+	s->had_state = true;
+	for (line = text; line && *line; line = next) {
+		const char *value;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		value = str_after(line, "parameter ");
+		if (value)
+			snprintf(s->was, sizeof(s->was), "%s", value);
+		value = str_after(line, "made ");
+		for (size_t i = 0; value && i < STEPS_COUNT; i++)
+			s->made[i] |= streq(value, steps_table[i].path);
+	}
+	return 0;
+}
+
+static int state_write(struct steps *s)
+{
+	char path[PATH_MAX], text[2048];
+	size_t len = (size_t)snprintf(text, sizeof(text), STATE_HEAD "parameter %s\n", s->was);
+	int err;
+
+	for (size_t i = 0; i < STEPS_COUNT; i++)
+		if (s->made[i] || s->todo[i])
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "made %s\n",
+						steps_table[i].path);
+	err = conffile_write(steps_at(s, STATE_FILE, path), text);
+	return err ? msg_set_errno(&s->why, err, "%s: cannot write", path) : 0;
+}
+
+/* --- one step -------------------------------------------------------------- */
+
+static int write_value(const char *path, const char *value)
+{
+	__cleanup(closep) int fd = open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+	size_t len = strlen(value);
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, value, len);
+	if (ret < 0)
+		return -errno;
+	return (size_t)ret == len ? 0 : -EIO;
+}
+
+static int look_value(struct steps *s, size_t i, const char *path)
+{
+	char value[64];
+	ssize_t len = file_read(path, value, sizeof(value));
+
+	if (len == -ENOENT)
+		return 0;
+	if (len < 0)
+		return msg_set_errno(&s->why, (int)len, "%s: cannot read", path);
+	if (!s->made[i])
+		snprintf(s->was, sizeof(s->was), "%s", value);
+	s->todo[i] = !streq(value, steps_table[i].text);
+	if (s->todo[i])
+		s->before[i] = strdup(value);
+	return 0;
+}
+
+static int look_file(struct steps *s, size_t i, const char *path)
+{
+	__cleanup(freep) char *text = conffile_text(steps_table[i].text);
+	int state = text ? conffile_look(path, text) : -ENOMEM;
+
+	if (state < 0)
+		return msg_set_errno(&s->why, state, "%s: cannot read", path);
+	if (state == CONFFILE_FOREIGN)
+		return msg_set(&s->why, -EEXIST, "%s: not written by efuse or edited since; "
+			       "move it away and try again", path);
+	s->todo[i] = state != CONFFILE_SAME;
+	return state == CONFFILE_OURS ? conffile_read(path, &s->before[i]) : 0;
+}
+
+static int look_folder(struct steps *s, size_t i, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) && errno != ENOENT)
+		return msg_set_errno(&s->why, -errno, "%s: cannot look at it", path);
+	s->todo[i] = access(path, F_OK) != 0;
+	return 0;
+}
+
+static int look(struct steps *s, size_t i)
+{
+	char path[PATH_MAX];
+
+	steps_at(s, steps_table[i].path, path);
+	if (steps_table[i].loadable && !fuse_is_loadable(s))
+		return 0;
+	switch (steps_table[i].kind) {
+	case STEPS_FOLDER:
+		return look_folder(s, i, path);
+	case STEPS_FILE:
+		return look_file(s, i, path);
+	default:
+		return look_value(s, i, path);
+	}
+}
+
+static int make_folder(const char *path)
+{
+	return mkdir(path, 0755) || chmod(path, 0755) ? -errno : 0;
+}
+
+static int make_file(const char *path, const char *body)
+{
+	__cleanup(freep) char *text = conffile_text(body);
+
+	return text ? conffile_write(path, text) : -ENOMEM;
+}
+
+static int make(struct steps *s, size_t i)
+{
+	char path[PATH_MAX];
+	int err;
+
+	steps_at(s, steps_table[i].path, path);
+	if (steps_table[i].kind == STEPS_FOLDER)
+		err = make_folder(path);
+	else if (steps_table[i].kind == STEPS_FILE)
+		err = make_file(path, steps_table[i].text);
+	else
+		err = write_value(path, steps_table[i].text);
+	return err ? msg_set_errno(&s->why, err, "%s: cannot write", path) : 0;
+}
+
+/* Our own file goes; one that was edited since stays. */
+static int remove_file(const char *path, const char *body)
+{
+	__cleanup(freep) char *text = conffile_text(body);
+	int state = text ? conffile_look(path, text) : -ENOMEM;
+
+	if (state < 0 || state == CONFFILE_ABSENT)
+		return state < 0 ? state : 0;
+	if (state == CONFFILE_FOREIGN)
+		return -EEXIST;
+	return unlink(path) ? -errno : 0;
+}
+
+/* A folder others have put something into stays as well, and that is no failure. */
+static int remove_folder(const char *path)
+{
+	if (rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ||
+	    errno == EBUSY)
+		return 0;
+	return -errno;
+}
+
+/* Put BEFORE back where step I was taken; NULL means that nothing was there. */
+static int take_back(struct steps *s, size_t i, const char *before)
+{
+	char path[PATH_MAX];
+	int err = 0;
+
+	steps_at(s, steps_table[i].path, path);
+	if (steps_table[i].kind == STEPS_FOLDER)
+		err = remove_folder(path);
+	else if (steps_table[i].kind == STEPS_VALUE)
+		err = before && *before && !access(path, F_OK) ? write_value(path, before) : 0;
+	else if (before)
+		err = conffile_write(path, before);
+	else
+		err = remove_file(path, steps_table[i].text);
+	if (err == -EEXIST)
+		return msg_set(&s->why, err, "%s: edited since efuse wrote it: left alone", path);
+	return err ? msg_set_errno(&s->why, err, "%s: cannot restore", path) : 0;
+}
+
+/* --- all of them ----------------------------------------------------------- */
+
+int steps_plan(struct steps *s)
+{
+	int err = state_read(s);
+
+	for (size_t i = 0; !err && i < STEPS_COUNT; i++)
+		err = look(s, i);
+	return err;
+}
+
+/* Of the steps taken so far take back those of this run; the state file too. */
+static void roll_back(struct steps *s, size_t taken)
+{
+	struct msg why = s->why;
+	char path[PATH_MAX];
+
+	while (taken-- > 1)
+		if (s->todo[taken])
+			take_back(s, taken, s->before[taken]);
+	if (s->had_state) {
+		memset(s->todo, 0, sizeof(s->todo));
+		state_write(s);
+	} else {
+		unlink(steps_at(s, STATE_FILE, path));
+		if (s->todo[0])
+			take_back(s, 0, NULL);
+	}
+	s->why = why;
+}
+
+/* Step 0 is the folder of the state file, which is written before all others. */
+int steps_apply(struct steps *s)
+{
+	size_t i = 0;
+	int err = s->todo[0] ? make(s, 0) : 0;
+
+	if (err)
+		return err;
+	err = state_write(s);
+	for (i = 1; !err && i < STEPS_COUNT; i++)
+		if (s->todo[i])
+			err = make(s, i);
+	if (err)
+		roll_back(s, i);
+	return err;
+}
+
+/* The state file is lost: our own files are still known by their first line. */
+static void made_by_mark(struct steps *s)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < STEPS_COUNT; i++) {
+		__cleanup(freep) char *text = NULL;
+		int state;
+
+		if (steps_table[i].kind != STEPS_FILE || !(text = conffile_text(steps_table[i].text)))
+			continue;
+		state = conffile_look(steps_at(s, steps_table[i].path, path), text);
+		s->made[i] = state == CONFFILE_SAME || state == CONFFILE_OURS;
+	}
+}
+
+int steps_recall(struct steps *s)
+{
+	int err = state_read(s);
+
+	if (!err && !s->had_state)
+		made_by_mark(s);
+	return err;
+}
+
+int steps_undo(struct steps *s, size_t i)
+{
+	return take_back(s, i, steps_table[i].kind == STEPS_VALUE ? s->was : NULL);
+}
+
+int steps_forget(struct steps *s)
+{
+	char path[PATH_MAX];
+
+	if (unlink(steps_at(s, STATE_FILE, path)) && errno != ENOENT)
+		return msg_set_errno(&s->why, -errno, "%s: cannot remove", path);
+	return s->made[0] ? take_back(s, 0, NULL) : 0;
+}
+
+bool steps_any(const bool flags[STEPS_COUNT])
+{
+	for (size_t i = 0; i < STEPS_COUNT; i++)
+		if (flags[i])
+			return true;
+	return false;
+}
+
+void steps_free(struct steps *s)
+{
+	for (size_t i = 0; i < STEPS_COUNT; i++)
+		free(s->before[i]);
+}
