@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * reportjson.c - what `efuse status --json` shows about a mount. The keys are
+ * documented in efuse(1); keys are added, none is renamed or removed.
+ */
+#include <sys/sysmacros.h>
+
+#include "mount.efuse/latency.h"
+#include "mount.efuse/opcode.h"
+#include "mount.efuse/report.h"
+#include "mount.efuse/util.h"
+
+static void put_where(struct json *j, const struct fusemount *mount)
+{
+	char device[32];
+
+	snprintf(device, sizeof(device), "%u:%u", major(mount->dev), minor(mount->dev));
+	json_string(j, "target", mount->target);
+	json_open(j, "also", '[');
+	for (unsigned int i = 0; i < mount->nalso; i++)
+		json_string(j, NULL, mount->also[i]);
+	json_close(j, ']');
+	json_string(j, "type", mount->fstype);
+	json_string(j, "source", mount->source);
+	json_string(j, "device", device);
+	json_number(j, "user", mount->user);
+}
+
+static void put_daemon(struct json *j, const struct stats_head *head)
+{
+	static const char *const channels[] = { "none", "dev", "uring" };
+	static const char *const states[] = { "starting", "running", "ended" };
+	char protocol[32];
+
+	snprintf(protocol, sizeof(protocol), "%u.%u", head->proto_major, head->proto_minor);
+	json_string(j, "program", head->comm);
+	json_number(j, "pid", head->pid);
+	json_string(j, "state", states[head->state]);
+	json_string(j, "channel", channels[head->channel]);
+	json_string(j, "reason", head->reason);
+	json_string(j, "protocol", protocol);
+	json_number(j, "threads", head->threads);
+	json_bool(j, "single", head->single);
+	json_number(j, "max_write", head->max_write);
+	json_number(j, "payload_size", head->payload_size);
+	json_bool(j, "idle_class", head->idle_class);
+	json_number(j, "idle_backoffs", head->idle_backoffs);
+}
+
+static void put_counters(struct json *j, const struct stats_head *head, const struct stats_op *sum)
+{
+	json_number(j, "requests", sum->requests);
+	json_number(j, "replies", sum->replies);
+	json_number(j, "errors", sum->errors);
+	json_number(j, "notifications", head->notifications);
+	json_number(j, "malformed", head->malformed);
+	json_number(j, "syscalls", head->syscalls);
+	if (sum->requests)
+		json_real(j, "syscalls_per_request", (double)head->syscalls / (double)sum->requests);
+	else
+		json_null(j, "syscalls_per_request");
+	json_number(j, "spins", head->spins);
+	json_number(j, "sleeps", head->sleeps);
+	json_number(j, "shared", head->shared);
+	json_number(j, "migrations", head->migrations);
+}
+
+static void put_queue(struct json *j, const struct statsfile_core *core)
+{
+	json_number(j, "entries", core->entries);
+	json_number(j, "workers", core->workers);
+	json_number(j, "depth", core->depth);
+	json_number(j, "depth_max", core->depth_max);
+	json_number(j, "requests", core->requests);
+	json_number(j, "shared", core->shared);
+}
+
+static void put_queues(struct json *j, const struct statsfile *file)
+{
+	json_open(j, "cores", '[');
+	for (unsigned int i = 0; i < file->ncores; i++) {
+		json_open(j, NULL, '{');
+		json_number(j, "core", i);
+		put_queue(j, &file->cores[i]);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+	json_open(j, "dev", '{');
+	put_queue(j, &file->dev);
+	json_close(j, '}');
+}
+
+static void put_latency(struct json *j, const struct stats_op *op)
+{
+	json_real(j, "mean_us", latency_mean(op) / 1e3);
+	json_real(j, "p50_us", latency_percentile(op, 0.5) / 1e3);
+	json_real(j, "p90_us", latency_percentile(op, 0.9) / 1e3);
+	json_real(j, "p99_us", latency_percentile(op, 0.99) / 1e3);
+}
+
+static void put_op(struct json *j, unsigned int opcode, const struct stats_op *op,
+		   uint64_t over_dev)
+{
+	json_open(j, NULL, '{');
+	json_number(j, "opcode", opcode);
+	json_string(j, "name", opcode_name(opcode));
+	json_number(j, "requests", op->requests);
+	json_number(j, "replies", op->replies);
+	json_number(j, "errors", op->errors);
+	json_number(j, "dev_requests", over_dev);
+	put_latency(j, op);
+	json_close(j, '}');
+}
+
+static void put_ops(struct json *j, const struct statsfile *file)
+{
+	struct stats_op op;
+
+	json_open(j, "ops", '[');
+	for (unsigned int i = 0; i < STATS_OPS; i++) {
+		latency_opcode(file, i, &op);
+		if (op.requests || op.replies)
+			put_op(j, i, &op, file->over_dev[i].requests);
+	}
+	json_close(j, ']');
+}
+
+static void put_stats(struct json *j, const struct statsfile *file)
+{
+	struct stats_op sum;
+
+	latency_total(file, &sum);
+	put_daemon(j, &file->head);
+	put_counters(j, &file->head, &sum);
+	put_latency(j, &sum);
+	put_queues(j, file);
+	put_ops(j, file);
+}
+
+void report_json(struct json *j, const struct fusemount *mount)
+{
+	json_open(j, NULL, '{');
+	put_where(j, mount);
+	json_bool(j, "efuse", mount->stats != NULL);
+	if (mount->stats)
+		put_stats(j, mount->stats);
+	json_close(j, '}');
+}
+
+void report_json_elsewhere(struct json *j, const struct statsfile *file)
+{
+	json_open(j, NULL, '{');
+	json_number(j, "user", file->owner);
+	put_stats(j, file);
+	json_close(j, '}');
+}

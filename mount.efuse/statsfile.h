@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * statsfile.h - status files (shim/stats.h) found, checked and copied.
+ *
+ * What is handed out is a private copy whose lengths, strings and process were
+ * checked; the figures in it stay the daemon's own claim.
+ */
+#ifndef EFUSE_STATSFILE_H
+#define EFUSE_STATSFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shim/stats.h"
+
+/* One queue: a core's, or the one of the device file descriptor. */
+struct statsfile_core {
+	uint32_t entries;
+	uint32_t workers;
+	uint32_t depth;
+	uint32_t depth_max;
+	uint64_t shared;
+	uint64_t requests;	/* sum over all opcodes */
+};
+
+struct statsfile {
+	struct statsfile *next;
+	struct stats_head head;	/* comm and reason are terminated */
+	uid_t owner;		/* of the file */
+	char *path;
+	unsigned int ncores;
+	struct statsfile_core *cores;
+	struct statsfile_core dev;
+	struct stats_op ring[STATS_OPS];	/* sum over the cores */
+	struct stats_op over_dev[STATS_OPS];	/* the last block */
+};
+
+/* What a search found besides the files themselves. */
+struct statsfile_found {
+	struct statsfile *list;
+	unsigned int foreign;	/* live files of another layout version */
+	unsigned int removed;	/* left behind by dead processes, now gone */
+};
+
+/* Answers whether PATH must not be touched (it is on a FUSE mount). */
+typedef bool statsfile_avoid(const char *path, void *arg);
+
+/*
+ * Check the head of a file of SIZE bytes on a machine of at most MAX_BLOCKS - 1
+ * cores. 0, -EAGAIN (not ready yet), -EPROTONOSUPPORT (another version) or
+ * -EBADMSG (not a status file).
+ */
+int statsfile_check(const struct stats_head *head, uint64_t size, unsigned int max_blocks);
+
+/*
+ * Read file NAME of directory DIRFD, which must belong to OWNER or root.
+ * -ESRCH when the process that wrote it is gone; otherwise as above.
+ */
+int statsfile_read(int dirfd, const char *name, uid_t owner, struct statsfile **file);
+
+/*
+ * Search every directory where status files may be, and remove the files of
+ * dead processes where that is permitted. AVOID may be NULL.
+ */
+int statsfile_search(statsfile_avoid *avoid, void *arg, struct statsfile_found *found);
+
+/* Is the process PID that began at STARTTIME (clock ticks) alive? */
+bool statsfile_alive(uint32_t pid, uint64_t starttime);
+
+/* The most blocks a file of this machine can have. */
+unsigned int statsfile_max_blocks(void);
+
+void statsfile_free(struct statsfile *list);
+
+#endif
