@@ -48,8 +48,7 @@ int handover_init(struct handover *h);
  * A copy of ENVIRON_IN with the variables of H set; every other variable stays
  * as it is and in its place, its string still belonging to ENVIRON_IN. With
  * H->preload off nothing is set: the daemon runs as if efuse were not there.
- * The result is one allocation
- * (free() it), or NULL when there is no memory.
+ * The result is one allocation (free() it), or NULL when there is no memory.
  */
 char **handover_environ(const struct handover *h, char *const *environ_in);
 

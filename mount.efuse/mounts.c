@@ -53,8 +53,10 @@ bool mounts_next(struct mounts *m, struct mounts_entry *entry)
 {
 	struct libmnt_fs *fs;
 
-	if (mnt_table_next_fs(m->table, m->iter, &fs) != 0)
+	if (mnt_table_next_fs(m->table, m->iter, &fs) != 0) {
+		mnt_reset_iter(m->iter, MNT_ITER_FORWARD);
 		return false;
+	}
 	fill(entry, fs);
 	return true;
 }

@@ -37,7 +37,7 @@ struct mounts_entry {
 int mounts_open(struct mounts *m);
 void mounts_close(struct mounts *m);
 
-/* The next mount, in the order they were made; false at the end. */
+/* The next mount, in the order they were made; false at the end, then from the start again. */
 bool mounts_next(struct mounts *m, struct mounts_entry *entry);
 
 /*

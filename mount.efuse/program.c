@@ -12,9 +12,6 @@
 #include "mount.efuse/util.h"
 #include "shim/config.h"
 
-/* mount(8) hands no PATH to its helpers. */
-#define USUAL_PATH	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 /* --- finding it ------------------------------------------------------------ */
 
 static int executable(const char *path)
@@ -56,7 +53,7 @@ int program_find(const char *name, char path_out[PATH_MAX])
 		return -ENOENT;
 	if (strchr(name, '/'))
 		return make_absolute(name, path_out);
-	for (const char *d = dirs && *dirs ? dirs : USUAL_PATH; *d; d += *d == ':') {
+	for (const char *d = dirs && *dirs ? dirs : PROGRAM_USUAL_PATH; *d; d += *d == ':') {
 		size_t len = strcspn(d, ":");
 		char candidate[PATH_MAX];
 		int n = snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)len, d,

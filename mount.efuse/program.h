@@ -27,6 +27,10 @@ struct program {
 	bool fuse;		/* looks like a FUSE program: links libfuse or names /dev/fuse */
 };
 
+/* Where programs are looked for when PATH is not set: mount(8) hands none to its helpers. */
+#define PROGRAM_USUAL_PATH \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /*
  * Find NAME as execvp(3) would (PATH, or the usual folders when PATH is not
  * set; a NAME with a slash is taken as it is) and put its absolute path into

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * device.h - what the FUSE driver of the running kernel offers this user.
+ */
+#ifndef EFUSE_DEVICE_H
+#define EFUSE_DEVICE_H
+
+#include "mount.efuse/msg.h"
+
+#define DEVICE_FUSE		"/dev/fuse"
+#define DEVICE_ENABLE_URING	"/sys/module/fuse/parameters/enable_uring"
+#define DEVICE_URING_DISABLED	"/proc/sys/kernel/io_uring_disabled"
+#define DEVICE_URING_GROUP	"/proc/sys/kernel/io_uring_group"
+
+/*
+ * Can a FUSE daemon of this user be served over io_uring? Returns 0, or with
+ * the words in WHY, the remedy included: -ENOSYS (the kernel cannot), -ENOTSUP
+ * (FUSE over io_uring is switched off), -EPERM (io_uring is forbidden).
+ */
+int device_check_uring(struct msg *why);
+
+/* Can this user open /dev/fuse? Returns 0, or -errno with the words in WHY. */
+int device_check_fuse(struct msg *why);
+
+#endif

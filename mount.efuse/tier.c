@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * tier.c - what a start can have beyond plain FUSE. See tier.h.
+ *
+ * Nothing here can make a mount fail: whatever is missing, plain FUSE remains.
+ */
+#include "mount.efuse/tier.h"
+
+#include "mount.efuse/device.h"
+#include "mount.efuse/util.h"
+
+static void note(struct tier *t, const char *what, const char *instead)
+{
+	if (t->notes < TIER_NOTES)
+		msg_set(&t->note[t->notes++], 0, "%s; %s", what, instead);
+}
+
+/* The shim goes in if this program takes it and it is ours. */
+static void choose_shim(struct tier *t, const struct program *p)
+{
+	const char *obstacle = program_obstacle(p);
+	struct msg why;
+
+	if (obstacle) {
+		msg_set(&why, 0, "%s %s", path_name(p->path), obstacle);
+		note(t, why.text, "plain FUSE serves it");
+	} else if (program_check_shim(t->handover.shim, &why) < 0) {
+		note(t, why.text, "plain FUSE serves");
+	} else {
+		t->handover.preload = true;
+	}
+}
+
+static void choose_status(struct tier *t)
+{
+	struct msg why;
+
+	if (handover_status_make(t->handover.status, &why) == 0)
+		return;
+	t->handover.status[0] = '\0';
+	note(t, why.text, "`efuse status` will not see this mount");
+}
+
+static void choose_channel(struct tier *t, const struct opts *o)
+{
+	struct msg why;
+
+	t->handover.channel = o->channel;
+	if (o->channel && streq(o->channel, "dev"))
+		return;
+	if (o->channel && streq(o->channel, "ring")) {
+		note(t, "the ring channel needs the efuse driver, which this kernel does not have",
+		     "taking efuse.channel=auto");
+		t->handover.channel = "auto";
+	}
+	if (device_check_uring(&why) < 0)
+		note(t, why.text, "plain FUSE serves");
+}
+
+int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
+{
+	int err;
+
+	*t = (struct tier){ .notes = 0 };
+	err = handover_init(&t->handover);
+	if (err)
+		return err;
+	t->handover.poll = o->poll;
+	t->handover.log = o->log;
+	choose_shim(t, p);
+	if (!t->handover.preload)
+		return 0;
+	choose_status(t);
+	choose_channel(t, o);
+	return 0;
+}
