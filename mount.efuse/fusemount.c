@@ -26,7 +26,6 @@ static void free_mount(struct fusemount *mount)
 	free(mount->source);
 	free(mount->target);
 	free(mount->fstype);
-	free(mount->token);
 	statsfile_free(mount->stats);
 	free(mount);
 }
@@ -77,10 +76,9 @@ static struct fusemount *new_mount(const struct mounts_entry *entry)
 	mount->source = strdup(entry->source);
 	mount->target = strdup(entry->target);
 	mount->fstype = strdup(entry->fstype);
-	mount->token = option_value(entry->attributes, "efuse.token");
 	mount->dev = entry->dev;
 	mount->user = user_of(entry->options);
-	if (mount->source && mount->target && mount->fstype && mount->token)
+	if (mount->source && mount->target && mount->fstype)
 		return mount;
 	free_mount(mount);
 	return NULL;
@@ -194,14 +192,6 @@ static bool by_connection(const struct fusemount *mount, const struct statsfile 
 	return file->head.conn && file->head.conn == kernel_dev(mount->dev);
 }
 
-static bool by_token(const struct fusemount *mount, const struct statsfile *file)
-{
-	const char *name = path_name(file->path);
-	size_t len = strlen(mount->token);
-
-	return !file->head.conn && len && strncmp(name, mount->token, len) == 0 && name[len] == '-';
-}
-
 /* fuseblk does not say which program serves it. */
 static bool by_program(const struct fusemount *mount, const struct statsfile *file)
 {
@@ -210,16 +200,13 @@ static bool by_program(const struct fusemount *mount, const struct statsfile *fi
 	return !file->head.conn && (!*subtype || strncmp(subtype, file->head.comm, COMM_LEN) == 0);
 }
 
-typedef bool match_fn(const struct fusemount *mount, const struct statsfile *file);
-
-/* The mount without a file that FILE matches, if there is exactly one. */
-static struct fusemount *only_match(struct fusemount *mounts, const struct statsfile *file,
-				    match_fn *match)
+/* The mount without a file that FILE may belong to, if there is exactly one. */
+static struct fusemount *only_mount(struct fusemount *mounts, const struct statsfile *file)
 {
 	struct fusemount *one = NULL;
 
 	for (struct fusemount *p = mounts; p; p = p->next) {
-		if (p->stats || !may_claim(p, file) || !match(p, file))
+		if (p->stats || !may_claim(p, file) || !by_program(p, file))
 			continue;
 		if (one)
 			return NULL;
@@ -228,13 +215,13 @@ static struct fusemount *only_match(struct fusemount *mounts, const struct stats
 	return one;
 }
 
-static bool only_claim(const struct fusemount *mount, const struct statsfile *list,
-		       const struct statsfile *file, match_fn *match)
+static bool only_file(const struct fusemount *mount, const struct statsfile *list)
 {
+	unsigned int n = 0;
+
 	for (; list; list = list->next)
-		if (list != file && may_claim(mount, list) && match(mount, list))
-			return false;
-	return true;
+		n += may_claim(mount, list) && by_program(mount, list);
+	return n == 1;
 }
 
 /* Of two files for one connection root's counts, then the later start. */
@@ -267,14 +254,14 @@ static void match_connections(struct fusemount *mounts, struct statsfile **list)
 	}
 }
 
-static void match_others(struct fusemount *mounts, struct statsfile **list, match_fn *match)
+static void match_by_program(struct fusemount *mounts, struct statsfile **list)
 {
 	struct statsfile **p = list;
 
 	while (*p) {
-		struct fusemount *mount = only_match(mounts, *p, match);
+		struct fusemount *mount = only_mount(mounts, *p);
 
-		if (mount && only_claim(mount, *list, *p, match))
+		if (mount && only_file(mount, *list))
 			give(mount, p);
 		else
 			p = &(*p)->next;
@@ -284,7 +271,6 @@ static void match_others(struct fusemount *mounts, struct statsfile **list, matc
 struct statsfile *fusemount_match(struct fusemount *mounts, struct statsfile *list)
 {
 	match_connections(mounts, &list);
-	match_others(mounts, &list, by_token);
-	match_others(mounts, &list, by_program);
+	match_by_program(mounts, &list);
 	return list;
 }

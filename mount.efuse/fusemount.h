@@ -16,7 +16,6 @@ struct fusemount {
 	char *source;
 	char *target;		/* where it was mounted first */
 	char *fstype;		/* "fuse.sshfs" */
-	char *token;		/* from the helper's notes, "" when there is none */
 	char **also;		/* further mount points of the same connection */
 	unsigned int nalso;
 	dev_t dev;
