@@ -56,6 +56,7 @@ need_uring() {
 enter_namespace() {
 	need_root
 	[ -z "${EFUSE_TEST_NS:-}" ] || return 0
+	rm -rf --one-file-system "$T"	# exec runs no EXIT trap; the next run makes its own
 	EFUSE_TEST_NS=1 exec unshare --mount --propagation private "$0" "$@"
 }
 
