@@ -355,7 +355,7 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 			  size_t total)
 {
 	struct proto_agreed agreed;
-	char msg[MESSAGE_PEEK];
+	char msg[MESSAGE_PEEK] __attribute__((aligned(8)));
 	const char *why;
 	ssize_t ret = 0;
 	int err;
@@ -386,7 +386,7 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 /* Notifications stay on the device fd, on every channel. */
 static ssize_t notify(struct session *s, int fd, const struct iovec *iov, int count, size_t total)
 {
-	char msg[MESSAGE_PEEK];
+	char msg[MESSAGE_PEEK] __attribute__((aligned(8)));
 	ssize_t ret;
 
 	count_add(&s->stats->notifications, 1);
