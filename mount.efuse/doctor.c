@@ -47,6 +47,19 @@ static int parse(int argc, char **argv, bool *json)
 	return argc - optind > 1 ? usage(stderr, EXIT_USAGE) : -1;
 }
 
+static const char *sum(const struct findings *all)
+{
+	if (finding_bad(all))
+		return "mounting would fail: see [!!]";
+	return finding_uring(all) ? "FUSE-over-io_uring would serve, a queue per core" :
+				    "plain FUSE would serve";
+}
+
+static const char *channel(const struct findings *all)
+{
+	return finding_uring(all) ? "uring" : finding_bad(all) ? "none" : "dev";
+}
+
 static void print_text(const struct findings *all)
 {
 	static const char *const marks[] = { "[ok]", "[--]", "[!!]" };
@@ -62,8 +75,7 @@ static void print_text(const struct findings *all)
 		}
 		putchar('\n');
 	}
-	puts(finding_uring(all) ? "FUSE-over-io_uring would serve, a queue per core" :
-	     "plain FUSE would serve");
+	puts(sum(all));
 }
 
 static void print_json(const struct findings *all)
@@ -74,7 +86,7 @@ static void print_json(const struct findings *all)
 	json_begin(&j, stdout, false);
 	json_open(&j, NULL, '{');
 	json_string(&j, "efuse", EFUSE_VERSION);
-	json_string(&j, "channel", finding_uring(all) ? "uring" : "dev");
+	json_string(&j, "channel", channel(all));
 	json_open(&j, "checks", '[');
 	for (unsigned int i = 0; i < all->count; i++) {
 		const struct finding *f = &all->list[i];

@@ -38,11 +38,18 @@ void finding_fix(struct finding *f, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool finding_bad(const struct findings *all)
+{
+	for (unsigned int i = 0; i < all->count; i++)
+		if (all->list[i].level == FINDING_BAD)
+			return true;
+	return false;
+}
+
 bool finding_uring(const struct findings *all)
 {
 	for (unsigned int i = 0; i < all->count; i++)
-		if (all->list[i].level == FINDING_BAD ||
-		    (all->list[i].needed && all->list[i].level != FINDING_OK))
+		if (all->list[i].needed && all->list[i].level != FINDING_OK)
 			return false;
-	return true;
+	return !finding_bad(all);
 }

@@ -38,6 +38,9 @@ void finding_need(struct finding *f);
 /* The command or the step that changes F. */
 void finding_fix(struct finding *f, const char *fmt, ...) __printf(2, 3);
 
+/* Will mounting itself fail? */
+bool finding_bad(const struct findings *all);
+
 /* Does everything the rings need hold? */
 bool finding_uring(const struct findings *all);
 
