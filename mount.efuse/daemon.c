@@ -405,17 +405,26 @@ static int await(struct run *run, struct msg *why)
 
 /* --- all of it ------------------------------------------------------------- */
 
+/* What ends our waiting; a signal our caller had us ignore (nohup, &) does not. */
+static void fill_mask(sigset_t *mask)
+{
+	static const int stop[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
+
+	sigemptyset(mask);
+	sigaddset(mask, SIGCHLD);
+	for (size_t i = 0; i < ARRAY_SIZE(stop); i++)
+		if (sigaction(stop[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(mask, stop[i]);
+}
+
 static int prepare(struct run *run, struct msg *why)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, standard = { .sa_handler = SIG_DFL };
 	sigset_t mask;
 	int err;
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGHUP);
+	fill_mask(&mask);
 	sigaction(SIGPIPE, &ignore, &run->old_pipe);
 	sigaction(SIGCHLD, &standard, &run->old_child); /* if ignored, children leave no status */
 	sigprocmask(SIG_BLOCK, &mask, &run->old_mask);

@@ -307,7 +307,7 @@ static char *unquoted(const char *value)
 	return strdup(value);
 }
 
-static int append(char **list, const char *option)
+static int add_option(char **list, const char *option)
 {
 	return mnt_optstr_append_option(list, option, NULL) ? -ENOMEM : 0;
 }
@@ -318,7 +318,7 @@ static int unknown(struct opts *o, const char *option, unsigned int where, bool 
 	size_t len = strcspn(option, "=");
 
 	if (sloppy)
-		return append(&o->ignored, option);
+		return add_option(&o->ignored, option);
 	if (find(option, len))
 		return msg_set(why, -EINVAL, "option %.*s has no meaning here", (int)len, option);
 	return msg_set(why, -EINVAL, "unknown option %.*s; did you mean %s?", (int)len, option,
@@ -352,7 +352,7 @@ static int one(struct opts *o, const struct split *s, unsigned int where, bool s
 	       struct msg *why)
 {
 	if (s->tail)
-		return append(&o->daemon, s->raw);
+		return add_option(&o->daemon, s->raw);
 	if (str_after(s->raw, "efuse."))
 		return own(o, s->raw, where, sloppy, why);
 	if (where == OPTS_FOR_WRAP)
@@ -369,7 +369,7 @@ static int one(struct opts *o, const struct split *s, unsigned int where, bool s
 	o->nosuid = streq(s->raw, "nosuid") || (o->nosuid && !streq(s->raw, "suid"));
 	o->nodev = streq(s->raw, "nodev") || (o->nodev && !streq(s->raw, "dev"));
 	o->fstab_only |= str_after(s->raw, "x-") || str_after(s->raw, "X-");
-	return opts_is_for_mount(s->raw) ? 0 : append(&o->daemon, s->raw);
+	return opts_is_for_mount(s->raw) ? 0 : add_option(&o->daemon, s->raw);
 }
 
 static bool quotes_match(const char *s)
@@ -408,7 +408,7 @@ int opts_parse(struct opts *o, const char *optstr, unsigned int where, bool slop
 
 int opts_add_defaults(struct opts *o)
 {
-	if (!o->nodev && append(&o->daemon, "dev"))
+	if (!o->nodev && add_option(&o->daemon, "dev"))
 		return -ENOMEM;
-	return o->nosuid ? 0 : append(&o->daemon, "suid");
+	return o->nosuid ? 0 : add_option(&o->daemon, "suid");
 }
