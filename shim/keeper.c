@@ -17,7 +17,8 @@
 
 #define STACK_SIZE (128 * 1024)
 #define ENTRIES_PER_QUEUE 1024
-#define SETTLE_AFTER 8		/* requests in a row that a home worker was free for */
+#define NAPS 4
+#define NAP_NS 1000000
 
 enum keeper_step { STEP_NONE, STEP_READY, STEP_START, STEP_STARTED, STEP_STOP };
 
@@ -114,30 +115,50 @@ static bool home_is_free(struct uring *u, unsigned int qid)
 }
 
 /*
- * After a burst, the entry used last is the keeper's, and the kernel goes on
- * giving it the requests of that core although the core's own worker waits.
- * Then the entry settles on that worker's ring, with a new one of the keeper's
- * put between it and the worker's older one.
+ * The kernel hands a request to the entry submitted last. So an entry of the
+ * keeper's is a reserve, used when the workers of a core are all busy, only if
+ * it was submitted before theirs; submitted while they all work, it is, for
+ * they commit later. If instead a request comes to us although a worker of its
+ * core sleeps, the order is wrong: the entry then settles on the ring of the
+ * worker that answers, and a new reserve waits for a better moment.
  */
-static void settle(struct uring *u, struct entry *e, bool several)
+static void keep_reserve(struct uring *u, struct entry *e)
 {
-	static __thread unsigned int streak;
-
-	streak = home_is_free(u, e->qid) ? streak + 1 : 0;
-	e->settle = several && streak >= SETTLE_AFTER && !add_entry(u, e->qid);
-	if (e->settle)
-		streak = 0;
+	e->settle = home_is_free(u, e->qid);
+	if (u->keeper.avail[e->qid])
+		return;
+	if (!e->settle)
+		add_entry(u, e->qid);
+	else
+		u->missing[e->qid] = true;
 }
 
 static void got_request(struct uring *u, struct entry *e)
 {
-	bool several = __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) > 1;
-
 	u->passed[e->qid]++;
-	if (several && !u->keeper.avail[e->qid])
-		add_entry(u, e->qid);
-	settle(u, e, several);
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) > 1)
+		keep_reserve(u, e);
 	uring_lane_push(u, e);
+}
+
+/* Adds the reserves that are due. Returns whether some still have to wait. */
+static bool fill_reserves(struct uring *u)
+{
+	bool wait = false;
+	unsigned int q;
+
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) < 2)
+		return false;
+	for (q = 0; q < u->nqueues; q++) {
+		if (!u->missing[q])
+			continue;
+		u->missing[q] = home_is_free(u, q);
+		if (u->missing[q])
+			wait = true;
+		else if (!u->keeper.avail[q])
+			add_entry(u, q);
+	}
+	return wait;
 }
 
 static void got_device(struct uring *u, int res)
@@ -175,15 +196,35 @@ static bool stopping(struct uring *u)
 	return stop;
 }
 
+/*
+ * Sleeps. While a reserve is missing, a few short naps are taken to find the
+ * workers busy; then the next request that one of them fetches wakes us.
+ */
+static void rest(struct uring *u, bool missing, unsigned int *naps)
+{
+	if (missing && ++*naps <= NAPS) {
+		port_nap(&u->keeper, NAP_NS);
+		return;
+	}
+	*naps = 0;
+	__atomic_store_n(&u->keeper_wants, missing, __ATOMIC_SEQ_CST);
+	port_wait(&u->keeper, false);
+	__atomic_store_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST);
+}
+
 static void serve(struct uring *u)
 {
+	unsigned int naps = 0;
+	bool missing;
+
 	while (!stopping(u)) {
 		handle_events(u);
 		commit_inbox(u);
+		missing = fill_reserves(u);
 		port_submit(&u->keeper);
 		if (stopping(u))
 			break;
-		port_wait(&u->keeper, false);
+		rest(u, missing, &naps);
 		count_add(&u->session->stats->syscalls, u->keeper.syscalls);
 		u->keeper.syscalls = 0;
 	}

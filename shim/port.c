@@ -216,6 +216,15 @@ int port_wait(struct port *p, bool cancel)
 	return ret < 0 ? -errno : 0;
 }
 
+void port_nap(struct port *p, long ns)
+{
+	struct __kernel_timespec ts = { .tv_nsec = ns };
+	struct io_uring_cqe *cqe;
+
+	p->syscalls++;
+	io_uring_wait_cqe_timeout(&p->ring, &cqe, &ts);
+}
+
 static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct port_event *ev)
 {
 	ev->res = cqe->res;

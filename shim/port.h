@@ -74,6 +74,9 @@ int port_submit(struct port *p);
  */
 int port_wait(struct port *p, bool cancel);
 
+/* The same for at most NS nanoseconds, and no cancellation point. */
+void port_nap(struct port *p, long ns);
+
 /* Takes the next completion without waiting: true and *EV, or false. */
 bool port_next(struct port *p, struct port_event *ev);
 

@@ -17,6 +17,10 @@
 #include "shim/real.h"
 #include "shim/uring.h"
 
+/* Below this a worker may have that many entries of its home waiting. */
+#define FAST_NS 200000
+#define FAST_ENTRIES 4
+
 /* --- lane and nudges ------------------------------------------------------ */
 
 static bool nudge(struct worker *w)
@@ -105,6 +109,14 @@ void uring_lost(struct uring *u, int res)
 
 /* --- replies -------------------------------------------------------------- */
 
+/* The slowest answer counts, and is forgotten over the next few dozen. */
+static void note_time(struct worker *w, uint64_t ns)
+{
+	w->slowest_ns -= w->slowest_ns / 16;
+	if (ns > w->slowest_ns)
+		w->slowest_ns = ns;
+}
+
 /* See uring.h: whether the entry settles on the replying worker's ring. */
 static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 {
@@ -113,7 +125,7 @@ static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 	e->settle = false;
 	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1 || settle)
 		return true;
-	if (w->port.avail[e->qid])
+	if (w->port.avail[e->qid] >= (w->slowest_ns < FAST_NS ? FAST_ENTRIES : 1))
 		return false;
 	return e->qid == w->home || !__atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED);
 }
@@ -191,6 +203,7 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 	struct uring *u = s->uring;
 	struct worker *w = worker_find(s);
 	struct entry *e;
+	uint64_t ns;
 	int err;
 
 	if (total - sizeof(*out) > u->entries.payload) {
@@ -201,7 +214,10 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 	if (!e)	/* an INTERRUPT's, an old one, or nonsense: the kernel knows */
 		return channel_dev.reply(s, fd, out, iov, count, total);
 	reply_fill(e, out, iov, count, total);
-	count_reply(count_block(s, e->qid), e->opcode, out->error, count_now() - e->since);
+	ns = count_now() - e->since;
+	count_reply(count_block(s, e->qid), e->opcode, out->error, ns);
+	if (w)
+		note_time(w, ns);
 	err = uring_commit(u, w, e);
 	return err ? err : (ssize_t)total;
 }
@@ -247,6 +263,7 @@ static void uring_free(struct uring *u)
 	pthread_cond_destroy(&u->step_cond);
 	free(u->at_home);
 	free(u->passed);
+	free(u->missing);
 	free(u);
 }
 
@@ -266,7 +283,8 @@ static struct uring *uring_new(struct session *s, uint32_t payload)
 	pthread_cond_init(&u->step_cond, NULL);
 	u->at_home = calloc(u->nqueues, sizeof(*u->at_home));
 	u->passed = calloc(u->nqueues, sizeof(*u->passed));
-	if (!u->at_home || !u->passed) {
+	u->missing = calloc(u->nqueues, sizeof(*u->missing));
+	if (!u->at_home || !u->passed || !u->missing) {
 		uring_free(u);
 		return NULL;
 	}

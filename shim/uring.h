@@ -20,8 +20,10 @@
  * Where an entry is submitted next decides who serves the queue next:
  * - one worker in all (a single-threaded daemon): always on its own ring, and
  *   so its one thread comes to serve all queues with no help;
- * - else on its own ring when the queue is its home, or nobody's home, and no
- *   other entry of it waits there already; on the keeper's ring otherwise.
+ * - else on its own ring when the queue is its home, or nobody's home, and few
+ *   entries of it wait there already: one, or a few while it answers so fast
+ *   that a request which waits behind another is served sooner than by waking
+ *   a second thread; on the keeper's ring otherwise.
  *
  * Locking: `lock` protects the list of workers, the lane and the inboxes, and
  * orders nudges against the end of a port. It is taken on no path that a
@@ -49,10 +51,10 @@ struct worker {
 	struct session *session;	/* holds a reference */
 	struct worker *next;		/* uring.workers, under the lock */
 	struct worker *next_mine;	/* this thread's other sessions */
-	struct entry *current;		/* what this thread was handed last */
 	unsigned int home;		/* its core */
 	unsigned int lastq;		/* queue of the last request */
 	bool lane_turn;			/* take from the lane before the own ring */
+	uint64_t slowest_ns;		/* of its answers of late */
 	struct place place;
 };
 
@@ -67,6 +69,8 @@ struct uring {
 	struct entry *lane, **lane_tail;	/* requests for any worker, oldest first */
 	unsigned int *at_home;		/* workers per home core; written under the lock */
 	uint64_t *passed;		/* requests per queue that came through the keeper */
+	bool *missing;			/* queues that lack a reserve; the keeper's own */
+	bool keeper_wants;		/* it wants to know when a worker gets busy; atomic */
 
 	unsigned int nworkers;		/* atomic; written under the lock */
 	unsigned int lane_length;	/* atomic; written under the lock */

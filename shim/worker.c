@@ -19,6 +19,7 @@
 #include "shim/uring.h"
 
 #define LINGER_MS 200		/* a joinable thread may stay this long */
+#define TICK_MS 20
 #define SYSCALLS_BATCH 16
 
 static __thread struct worker *mine;	/* of this thread, one per session */
@@ -142,15 +143,13 @@ static bool detached(void)
  */
 static void linger(struct uring *u, struct worker *w)
 {
-	struct __kernel_timespec tick = { .tv_nsec = 20000000 };
 	bool forever = detached();
-	struct io_uring_cqe *cqe;
 	struct port_event ev;
-	int left = LINGER_MS / 20;
+	int left = LINGER_MS / TICK_MS;
 
 	place_unpin(&w->place);
 	while (entries_waiting(w) && !uring_is_dead(u) && (forever || left-- > 0)) {
-		io_uring_wait_cqe_timeout(&w->port.ring, &cqe, &tick);
+		port_nap(&w->port, TICK_MS * 1000000L);
 		while (port_next(&w->port, &ev))
 			if (ev.entry && ev.res >= 0)
 				uring_lane_push(u, ev.entry);
@@ -291,6 +290,19 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
 }
 
+/* The keeper waits for a moment when workers are busy: this is one. */
+static void tell_keeper(struct uring *u)
+{
+	if (!__atomic_load_n(&u->keeper_wants, __ATOMIC_RELAXED))
+		return;
+	if (!__atomic_exchange_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST))
+		return;
+	pthread_mutex_lock(&u->lock);
+	if (u->keeper.state != PORT_GONE)
+		port_nudge(&u->keeper);
+	pthread_mutex_unlock(&u->lock);
+}
+
 /* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
 static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void *buf, size_t size)
 {
@@ -315,7 +327,7 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 		count_reply(count_block(w->session, e->qid), in.opcode, 0, 0);
 		return len;
 	}
-	w->current = e;
+	tell_keeper(u);
 	entry_publish(&u->entries, e, in.unique);
 	return len;
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * child.c - the library's start, and the calls that make threads and processes.
+ */
+#include "shim/interpose.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "shim/config.h"
+#include "shim/fds.h"
+#include "shim/fdtab.h"
+#include "shim/session.h"
+#include "shim/settings.h"
+#include "shim/uring.h"
+
+/* What the helper looks for before it preloads us. */
+EXPORT extern const unsigned int efuse_shim_abi;
+const unsigned int efuse_shim_abi = CONFIG_ABI;
+
+/* What a pinned thread starts must be as free as the thread was before. */
+static void before_child(void)
+{
+	if (fdtab_used)
+		worker_children();
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			  void *arg)
+{
+	before_child();
+	return real()->pthread_create(thread, attr, start, arg);
+}
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	before_child();
+	return real()->posix_spawn(pid, path, actions, attr, argv, envp);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	before_child();
+	return real()->posix_spawnp(pid, file, actions, attr, argv, envp);
+}
+
+EXPORT int system(const char *command)
+{
+	before_child();
+	return real()->system(command);
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	before_child();
+	return real()->popen(command, mode);
+}
+
+/*
+ * After fork(2) only a connection that nobody has read from is the child's
+ * too: a daemon that goes to the background. Everything else stays with the
+ * parent, whose rings and threads the child does not have.
+ */
+static void child_fd(int fd)
+{
+	struct session *s = fdtab_peek(fd);
+
+	if (s && session_state(s) != SESSION_NEW)
+		fdtab_table[fd] = NULL;
+}
+
+static void forked(void)
+{
+	if (!fdtab_used)
+		return;
+	worker_forked();
+	fdtab_each(0, FDTAB_SIZE - 1, child_fd);
+}
+
+__attribute__((constructor)) static void shim_init(void)
+{
+	int saved = errno;
+
+	real_init();
+	settings_init();
+	if (settings_get()->active) {
+		pthread_atfork(NULL, NULL, forked);
+		fds_inherited();
+	}
+	errno = saved;
+}

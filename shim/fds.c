@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * fds.c - the interposed calls that make, copy and close descriptors: where a
+ * connection is first seen and where it is lost. Each does the real thing for
+ * every other descriptor, with the real call's errno.
+ */
+#include "shim/interpose.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include <linux/fuse.h>
+
+#include "shim/fds.h"
+#include "shim/fdtab.h"
+#include "shim/session.h"
+#include "shim/settings.h"
+
+#define FUSE_DEVICE "/dev/fuse"
+#define FUSE_MAJOR 10
+#define FUSE_MINOR 229
+#define INHERITED_MAX 64
+
+static void fd_name(int fd, struct session *s)
+{
+	session_fd_added(s);
+	fdtab_set(fd, s);
+}
+
+/* Forgets FD and gives back the session whose reference the caller drops. */
+static struct session *fd_unname(int fd)
+{
+	struct session *s = fdtab_clear(fd);
+
+	if (s)
+		session_fd_closed(s);
+	return s;
+}
+
+static void fd_gone(int fd)
+{
+	struct session *s = fd_unname(fd);
+
+	if (s)
+		session_put(s);
+}
+
+/* A new connection: FD was opened from, or is, /dev/fuse. */
+static void fd_new(int fd, int flags)
+{
+	int saved = errno;
+	struct session *s;
+
+	if (!settings_get()->active || fdtab_peek(fd))
+		return;
+	s = session_new();
+	if (s) {
+		if (flags & O_NONBLOCK)
+			session_polled(s);
+		fd_name(fd, s);
+		session_put(s);
+	}
+	errno = saved;
+}
+
+static int opened(const char *path, int fd, int flags)
+{
+	if (fd < 0)
+		return fd;
+	if (fdtab_used)
+		fd_gone(fd);
+	if (strcmp(path, FUSE_DEVICE) == 0)
+		fd_new(fd, flags);
+	return fd;
+}
+
+static bool is_fuse_device(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == makedev(FUSE_MAJOR, FUSE_MINOR);
+}
+
+/* The same connection under another number. */
+static int duplicated(int from, int to)
+{
+	struct session *s;
+
+	if (to < 0 || !fdtab_used)
+		return to;
+	fd_gone(to);
+	s = fdtab_get(from);
+	if (s) {
+		fd_name(to, s);
+		session_put(s);
+	}
+	return to;
+}
+
+static mode_t open_mode(int flags, va_list ap)
+{
+	return flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+}
+
+#define OPEN_BODY(call) do { \
+	va_list ap; \
+	mode_t mode; \
+	va_start(ap, flags); \
+	mode = open_mode(flags, ap); \
+	va_end(ap); \
+	return opened(path, real()->call, flags); \
+} while (0)
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	OPEN_BODY(open(path, flags, mode));
+}
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	OPEN_BODY(open64(path, flags, mode));
+}
+
+EXPORT int openat(int dirfd, const char *path, int flags, ...)
+{
+	OPEN_BODY(openat(dirfd, path, flags, mode));
+}
+
+EXPORT int openat64(int dirfd, const char *path, int flags, ...)
+{
+	OPEN_BODY(openat64(dirfd, path, flags, mode));
+}
+
+EXPORT int __open_2(const char *path, int flags)
+{
+	return opened(path, real()->__open_2(path, flags), flags);
+}
+
+EXPORT int __open64_2(const char *path, int flags)
+{
+	return opened(path, real()->__open64_2(path, flags), flags);
+}
+
+/* The descriptors that a message brought, from fusermount3 perhaps. */
+static void received(struct msghdr *msg)
+{
+	struct cmsghdr *c;
+	size_t i, n;
+	int fd;
+
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (is_fuse_device(fd))
+				fd_new(fd, 0);
+		}
+	}
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t ret = real()->recvmsg(fd, msg, flags);
+	int saved = errno;
+
+	if (ret >= 0 && msg->msg_control && msg->msg_controllen)
+		received(msg);
+	errno = saved;
+	return ret;
+}
+
+/* FUSE_DEV_IOC_CLONE: FD becomes another descriptor of the connection *ARG. */
+static void cloned(int fd, const void *arg)
+{
+	uint32_t old;
+	struct session *s;
+
+	memcpy(&old, arg, sizeof(old));
+	s = fdtab_get((int)old);
+	if (!s)
+		return;
+	fd_gone(fd);
+	fd_name(fd, s);
+	session_put(s);
+}
+
+EXPORT int ioctl(int fd, unsigned long req, ...)
+{
+	va_list ap;
+	void *arg;
+	int ret;
+
+	va_start(ap, req);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	ret = real()->ioctl(fd, req, arg);
+	if (ret == 0 && req == FUSE_DEV_IOC_CLONE && fdtab_used)
+		cloned(fd, arg);
+	return ret;
+}
+
+static int fcntl_any(int fd, int cmd, void *arg, int (*call)(int, int, ...))
+{
+	struct session *s;
+	long flags = (long)arg;
+
+	if (!fdtab_used)
+		return call(fd, cmd, arg);
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		return duplicated(fd, call(fd, cmd, arg));
+	if (cmd != F_SETFL || !(s = fdtab_get(fd)))
+		return call(fd, cmd, arg);
+	if (flags & O_NONBLOCK)
+		session_polled(s);
+	if (session_state(s) == SESSION_RUNNING && s->uring)
+		flags |= O_NONBLOCK;	/* the rings share the open file */
+	session_put(s);
+	return call(fd, cmd, (void *)flags);
+}
+
+#define FCNTL_BODY(name) do { \
+	va_list ap; \
+	void *arg; \
+	va_start(ap, cmd); \
+	arg = va_arg(ap, void *); \
+	va_end(ap); \
+	return fcntl_any(fd, cmd, arg, real()->name); \
+} while (0)
+
+EXPORT int fcntl(int fd, int cmd, ...)
+{
+	FCNTL_BODY(fcntl);
+}
+
+EXPORT int fcntl64(int fd, int cmd, ...)
+{
+	FCNTL_BODY(fcntl64);
+}
+
+EXPORT int dup(int fd)
+{
+	return duplicated(fd, real()->dup(fd));
+}
+
+EXPORT int dup2(int fd, int to)
+{
+	int ret = real()->dup2(fd, to);
+
+	return fd == to ? ret : duplicated(fd, ret);
+}
+
+EXPORT int dup3(int fd, int to, int flags)
+{
+	return duplicated(fd, real()->dup3(fd, to, flags));
+}
+
+EXPORT int close(int fd)
+{
+	struct session *s;
+	int ret;
+
+	if (__builtin_expect(!fdtab_used, 1))
+		return real()->close(fd);
+	if (fdtab_private(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	s = fd_unname(fd);
+	ret = real()->close(fd);
+	if (s) {
+		int saved = errno;
+
+		session_put(s);
+		errno = saved;
+	}
+	return ret;
+}
+
+/* Closes what a range holds, sparing the shim's own. */
+static int close_spared(unsigned int first, unsigned int last, int flags)
+{
+	unsigned int fd, from = first;
+
+	for (fd = first; fd <= last && fd < FDTAB_SIZE; fd++) {
+		if (!fdtab_private((int)fd)) {
+			fd_gone((int)fd);
+			continue;
+		}
+		if (fd > from)
+			real()->close_range(from, fd - 1, flags);
+		from = fd + 1;
+	}
+	return from <= last ? real()->close_range(from, last, flags) : 0;
+}
+
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (!fdtab_used || first > last || (flags & CLOSE_RANGE_CLOEXEC))
+		return real()->close_range(first, last, flags);
+	return close_spared(first, last, flags);
+}
+
+EXPORT void closefrom(int first)
+{
+	if (!fdtab_used)
+		real()->closefrom(first);
+	else
+		close_spared(first < 0 ? 0 : (unsigned int)first, ~0u, 0);
+}
+
+void fds_inherited(void)
+{
+	int fd;
+
+	for (fd = 3; fd < INHERITED_MAX; fd++)
+		if (is_fuse_device(fd))
+			fd_new(fd, real()->fcntl(fd, F_GETFL));
+}
