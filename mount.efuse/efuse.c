@@ -18,13 +18,13 @@ static const struct verb {
 	const char *arguments;
 	const char *help;
 } verbs[] = {
-	{ "wrap", wrap_main, "[OPTION]... COMMAND [ARGUMENT]...",
+	{ "wrap", wrap_main, "[-v] [-o OPTIONS] COMMAND [ARGUMENT]...",
 	  "run a FUSE program's usual command line, with efuse in it" },
-	{ "status", status_main, "[-j] [-w [SECONDS]] [MOUNT]...",
+	{ "status", status_main, "[-j] [-w [SECONDS]] [-n COUNT] [MOUNT]...",
 	  "per mount: which channel serves it, how fast, and why not a better one" },
 	{ "doctor", doctor_main, "[-j] [PROGRAM]",
 	  "what this machine, user and FUSE program can do, and what to switch on" },
-	{ "setup", setup_main, "[-n] [--undo] [--root=DIR]",
+	{ "setup", setup_main, "[-n] [-u] [-r DIR]",
 	  "switch on, as root, what efuse needs, now and after every boot" },
 	{ "help", help_main, "[VERB]", "this list, or the options of one verb" },
 };
