@@ -280,6 +280,19 @@ calls_counted() {
 		"$(awk -v r=$(($5 - $3)) -v n="$CALL_OPS" 'BEGIN { printf "%.3f", r / n }')"
 }
 
+# calls_added KIND OP: what strace saw more of than with plain FUSE, per request.
+calls_added() {
+	local requests
+	requests=$(awk -F, -v k="$1" -v o="$2" '$1 == "requests" && $2 == k && $3 == o { print $7 }' "$SAMPLES")
+	[ -n "$requests" ] || return 0
+	sample calls-added "$1" "$2" per-request efuse 1 "$(awk -v n="$requests" -v ops="$CALL_OPS" '
+		!/^[- ]*[0-9]+ [a-z_0-9]+$/ || $2 == "total" { next }
+		FNR == NR { plain[$2] = $1; next }
+		$1 > plain[$2] { sum += $1 - plain[$2] }
+		END { printf "%.3f", sum / (n * ops) }' \
+		"$RAW/strace.$1.free.$2.txt" "$RAW/strace.$1.efuse.$2.txt")"
+}
+
 calls() {
 	local op arm counted
 	case "$MOUNTED $ACCEL" in *none) ;; *efuse*) counted=1;; esac
@@ -287,7 +300,9 @@ calls() {
 		for arm in $(fio_arms); do
 			calls_one "$1" "$arm" "$op"
 		done
-		[ -z "${counted:-}" ] || calls_counted "$1" "$op"
+		[ -n "${counted:-}" ] || continue
+		calls_counted "$1" "$op"
+		calls_added "$1" "$op"
 	done
 	say "  $1: system calls counted"
 }
@@ -326,14 +341,15 @@ mount_time() {
 # --- bystanders: processes that serve no file system ----------------------
 
 bystander_one() {
-	local line
+	local line what="start a program"
+	[ "$1" = exec ] || what="read+write"
 	if [ "$2" = efuse ]; then
 		line=$(preload_env prog-ops / "$1" "${SECS}s")
 	else
 		line=$(prog-ops / "$1" "${SECS}s")
 	fi
 	echo "arm=$2 round=$3 $line" >> "$RAW/bystander.txt"
-	sample bystander "-" "$1" us "$2" "$3" "$(us "$(field mean_ns "$line")")"
+	sample bystander "-" "$what" us "$2" "$3" "$(us "$(field mean_ns "$line")")"
 }
 
 bystander() {
@@ -365,7 +381,7 @@ bystander_instructions() {
 		a=$(instructions $arm 1000)
 		b=$(instructions $arm 2000)
 		if [ -z "$a" ] || [ -z "$b" ]; then continue; fi
-		sample bystander-instructions "-" "read()+write()" instructions $arm 1 \
+		sample bystander-insns "-" "read+write, instructions in user space" instructions $arm 1 \
 			"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.1f", (b - a) / 1000 }')"
 	done
 }
