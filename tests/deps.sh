@@ -14,6 +14,7 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
 fi
 echo "installing:$missing"
 log=$(mktemp)
+# shellcheck disable=SC2086 # a list of words
 if { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
 	--no-install-recommends $missing; } >"$log" 2>&1; then
 	rm -f "$log"

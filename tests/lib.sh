@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
 # lib.sh - what every t-*.sh sources: TAP output, a scratch folder, a private
 # mount namespace with our mount helper where mount(8) looks for it, clean-up.
 #
