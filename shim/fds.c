@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <linux/fuse.h>
 
+#include "shim/cancel.h"
 #include "shim/fds.h"
 #include "shim/fdtab.h"
 #include "shim/session.h"
@@ -265,7 +266,7 @@ EXPORT int dup3(int fd, int to, int flags)
 EXPORT int close(int fd)
 {
 	struct session *s;
-	int ret;
+	int ret, saved, cancel;
 
 	if (__builtin_expect(!fdtab_used, 1))
 		return real()->close(fd);
@@ -273,14 +274,14 @@ EXPORT int close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	cancel = cancel_off();
 	s = fd_unname(fd);
 	ret = real()->close(fd);
-	if (s) {
-		int saved = errno;
-
+	saved = errno;
+	if (s)
 		session_put(s);
-		errno = saved;
-	}
+	errno = saved;
+	cancel_restore(cancel);
 	return ret;
 }
 

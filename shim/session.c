@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/cancel.h"
 #include "shim/channel.h"
 #include "shim/count.h"
 #include "shim/cpus.h"
@@ -248,8 +249,10 @@ static int stats_begin(struct session *s, int fd)
 static void first_message(struct session *s, int fd, void *buf, size_t size)
 {
 	struct proto_offer offer;
+	int cancel = cancel_off(), err = stats_begin(s, fd);
 
-	if (stats_begin(s, fd)) {
+	cancel_restore(cancel);
+	if (err) {
 		gate_leave(s);
 		return;
 	}
@@ -411,8 +414,8 @@ static ssize_t write_real(int fd, const struct iovec *iov, int count)
 ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int count)
 {
 	struct fuse_out_header out;
-	ssize_t total = proto_iov_length(iov, count);
-	int state = session_state(s);
+	ssize_t total = proto_iov_length(iov, count), ret;
+	int state = session_state(s), cancel;
 
 	if (total < (ssize_t)sizeof(out) || state == SESSION_NEW || !s->stats)
 		return write_real(fd, iov, count);
@@ -425,8 +428,12 @@ ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int co
 	}
 	if (out.unique == 0)
 		return notify(s, fd, iov, count, (size_t)total);
-	if (state == SESSION_INIT && out.unique == s->init_unique)
-		return init_reply(s, fd, iov, count, (size_t)total);
+	if (state == SESSION_INIT && out.unique == s->init_unique) {
+		cancel = cancel_off();
+		ret = init_reply(s, fd, iov, count, (size_t)total);
+		cancel_restore(cancel);
+		return ret;
+	}
 	if (state != SESSION_RUNNING)
 		return write_real(fd, iov, count);
 	return s->channel->reply(s, fd, &out, iov, count, (size_t)total);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/cancel.h"
 #include "shim/count.h"
 #include "shim/proto.h"
 #include "shim/real.h"
@@ -159,6 +160,7 @@ static void linger(struct uring *u, struct worker *w)
 static void worker_end(struct worker *w)
 {
 	struct uring *u = w->session->uring;
+	int cancel = cancel_off();
 
 	leave(u, w);
 	linger(u, w);
@@ -167,6 +169,7 @@ static void worker_end(struct worker *w)
 	port_close(&w->port);
 	session_put(w->session);
 	free(w);
+	cancel_restore(cancel);
 }
 
 void worker_drop(struct session *s)
@@ -199,19 +202,12 @@ static void exit_key_make(void)
 	pthread_key_create(&exit_key, thread_exits);
 }
 
-struct worker *worker_attach(struct session *s, int *err)
+static struct worker *worker_new(struct session *s, int *err)
 {
 	struct uring *u = s->uring;
-	struct worker *w = worker_find(s);
+	struct worker *w = calloc(1, sizeof(*w));
 
-	if (w)
-		return w;
-	w = calloc(1, sizeof(*w));
-	if (!w) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	*err = port_open(&w->port, u->devfd, u->nqueues);
+	*err = w ? port_open(&w->port, u->devfd, u->nqueues) : -ENOMEM;
 	if (*err) {
 		free(w);
 		return NULL;
@@ -224,6 +220,19 @@ struct worker *worker_attach(struct session *s, int *err)
 	mine = w;
 	place_init(&w->place);
 	join(u, w);
+	return w;
+}
+
+struct worker *worker_attach(struct session *s, int *err)
+{
+	struct worker *w = worker_find(s);
+	int cancel;
+
+	if (w)
+		return w;
+	cancel = cancel_off();
+	w = worker_new(s, err);
+	cancel_restore(cancel);
 	return w;
 }
 
