@@ -87,7 +87,7 @@ static int fail(const char *object, const struct msg *why, int code)
 
 static void print_help(void)
 {
-	printf("usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]\n"
+	printf("usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-s] [-f] [-n] [-v] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]\n"
 	       "       mount -t fuse.efuse [-o OPTIONS] [PROGRAM#]SOURCE MOUNTPOINT\n\n"
 	       "Mount the file system of an unmodified FUSE program, served by efuse.\n\n"
 	       "Options of efuse; all others go to PROGRAM:\n");
@@ -103,7 +103,7 @@ static void print_help(void)
 
 static int bad_usage(const char *what)
 {
-	msg_say(NULL, "%s; usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]",
+	msg_say(NULL, "%s; usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-s] [-f] [-n] [-v] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]",
 		what);
 	return MNT_EX_USAGE;
 }

@@ -233,7 +233,7 @@ if command -v fusermount > /dev/null; then
 else
 	skip "a status folder that is a link is not used" "needs fusermount"
 fi
-umount /dev/fuse
+umount -l /dev/fuse
 
 # --- what the shim cannot enter ---
 
