@@ -13,6 +13,7 @@
 
 #include "mount.efuse/fusemount.h"
 #include "mount.efuse/mounts.h"
+#include "mount.efuse/statsdir.h"
 #include "mount.efuse/util.h"
 
 /* TASK_COMM_LEN - 1: more of a program's name the kernel does not tell. */
@@ -131,7 +132,7 @@ static bool on_fuse(const char *path, void *m)
 
 int fusemount_read(struct fusemount_table *table)
 {
-	struct statsfile_found found;
+	struct statsdir_found found;
 	struct mounts m;
 	int err = mounts_open(&m);
 
@@ -139,7 +140,7 @@ int fusemount_read(struct fusemount_table *table)
 	if (!err)
 		err = read_mounts(&m, &table->list);
 	if (!err)
-		err = statsfile_search(on_fuse, &m, &found);
+		err = statsdir_search(on_fuse, &m, &found);
 	mounts_close(&m);
 	if (err) {
 		fusemount_free(table);

@@ -27,6 +27,10 @@ struct setup {
 
 static void explain(const struct steps *s)
 {
+	if (!steps_exists(s, "/usr/bin/systemd-tmpfiles") &&
+	    !steps_exists(s, "/bin/systemd-tmpfiles"))
+		msg_say("setup", "nothing here reads /etc/tmpfiles.d at boot (no systemd-tmpfiles): "
+			"add fuse.enable_uring=1 to the kernel's command line");
 	if (steps_exists(s, STEPS_PARAMETER))
 		return;
 	if (steps_exists(s, "/sys/module/fuse"))

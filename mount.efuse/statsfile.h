@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * statsfile.h - status files (shim/stats.h) found, checked and copied.
+ * statsfile.h - one status file (shim/stats.h), checked and copied.
  *
  * What is handed out is a private copy whose lengths, strings and process were
  * checked; the figures in it stay the daemon's own claim.
@@ -37,16 +37,6 @@ struct statsfile {
 	struct stats_op over_dev[STATS_OPS];	/* the last block */
 };
 
-/* What a search found besides the files themselves. */
-struct statsfile_found {
-	struct statsfile *list;
-	unsigned int foreign;	/* live files of another layout version */
-	unsigned int removed;	/* left behind by dead processes, now gone */
-};
-
-/* Answers whether PATH must not be touched (it is on a FUSE mount). */
-typedef bool statsfile_avoid(const char *path, void *arg);
-
 /*
  * Check the head of a file of SIZE bytes on a machine of at most MAX_BLOCKS - 1
  * cores. 0, -EAGAIN (not ready yet), -EPROTONOSUPPORT (another version) or
@@ -55,16 +45,10 @@ typedef bool statsfile_avoid(const char *path, void *arg);
 int statsfile_check(const struct stats_head *head, uint64_t size, unsigned int max_blocks);
 
 /*
- * Read file NAME of directory DIRFD, which must belong to OWNER or root.
+ * Read file NAME of folder DIRFD, which must belong to OWNER or root.
  * -ESRCH when the process that wrote it is gone; otherwise as above.
  */
 int statsfile_read(int dirfd, const char *name, uid_t owner, struct statsfile **file);
-
-/*
- * Search every directory where status files may be, and remove the files of
- * dead processes where that is permitted. AVOID may be NULL.
- */
-int statsfile_search(statsfile_avoid *avoid, void *arg, struct statsfile_found *found);
 
 /* Is the process PID that began at STARTTIME (clock ticks) alive? */
 bool statsfile_alive(uint32_t pid, uint64_t starttime);

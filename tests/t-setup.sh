@@ -45,6 +45,12 @@ setup --check
 is_code "--check tells that there is something to do" 3
 like "and what" "$(cat "$T/out")" 'would write .*/etc/tmpfiles.d/efuse.conf'
 is "and does nothing" "$(picture)" "$before"
+like "a system without systemd is told what else to do" "$(cat "$T/err")" 'command line'
+mkdir -p "$R/usr/bin"
+touch "$R/usr/bin/systemd-tmpfiles"
+setup --check
+is "one with it is not" "$(cat "$T/err")" ""
+rm -r "$R/usr"
 setup
 is_code "setup works" 0
 is "the parameter is on" "$(cat "$R$KNOB")" Y

@@ -16,7 +16,7 @@
 
 #include "mount.efuse/fusemount.h"
 #include "mount.efuse/latency.h"
-#include "mount.efuse/statsfile.h"
+#include "mount.efuse/statsdir.h"
 
 static int tests, failures;
 static char dir[] = "/tmp/efuse-t-statsfile.XXXXXX";
@@ -240,7 +240,7 @@ static bool never(const char *path, void *arg)
 static void test_search(void)
 {
 	struct stats_head head = good_head(), dead = good_head();
-	struct statsfile_found found;
+	struct statsdir_found found;
 	char name[64];
 	unsigned int n = 0;
 
@@ -250,20 +250,20 @@ static void test_search(void)
 	put(name, &dead, good_size());
 	put("mount-17", &head, good_size());
 	setenv("EFUSE_STATUS", dir, 1);
-	is(statsfile_search(NULL, NULL, &found), 0, "a search");
+	is(statsdir_search(NULL, NULL, &found), 0, "a search");
 	for (struct statsfile *f = found.list; f; f = f->next)
 		n += strncmp(f->path, dir, strlen(dir)) == 0;
 	is(n, 1, "finds the living daemon's file");
 	ok(faccessat(dirfd_, name, F_OK, 0) && errno == ENOENT, "removes the dead one's");
 	ok(faccessat(dirfd_, "mount-17", F_OK, 0) == 0, "leaves other files alone");
 	statsfile_free(found.list);
-	statsfile_search(never, dir, &found);
+	statsdir_search(never, dir, &found);
 	for (struct statsfile *f = found.list; f; f = f->next)
 		n += strncmp(f->path, dir, strlen(dir)) == 0;
 	is(n, 1, "a folder to be avoided is not searched");
 	statsfile_free(found.list);
 	fchmod(dirfd_, 0777);
-	statsfile_search(NULL, NULL, &found);
+	statsdir_search(NULL, NULL, &found);
 	for (struct statsfile *f = found.list; f; f = f->next)
 		n += strncmp(f->path, dir, strlen(dir)) == 0;
 	is(n, 1, "nor one that everybody can write");
