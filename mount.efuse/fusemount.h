@@ -27,7 +27,7 @@ struct fusemount {
 struct fusemount_table {
 	struct fusemount *list;
 	struct statsfile *elsewhere;	/* live files that match no mount seen here */
-	unsigned int foreign;		/* see struct statsfile_found */
+	unsigned int foreign;		/* see struct statsdir_found */
 	unsigned int removed;
 };
 

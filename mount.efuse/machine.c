@@ -360,8 +360,8 @@ static void check_helper(struct findings *all)
 		finding_add(all, FINDING_OK, "helper", "%s", path);
 		return;
 	}
-	f = finding_add(all, FINDING_OFF, "helper", "%s: %s: `mount -t fuse.efuse' does not work, "
-			"`efuse wrap' does", path, strerror(errno));
+	f = finding_add(all, FINDING_OFF, "helper", "%s: %s: 'mount -t fuse.efuse' does not work, "
+			"'efuse wrap' does", path, strerror(errno));
 	finding_fix(f, "sudo make install");
 }
 
@@ -384,11 +384,11 @@ static void check_status(struct findings *all)
 	else if (lstat(dir, &st) && can_make(dir))
 		finding_add(all, FINDING_OK, "status", "%s will be made by the first mount", dir);
 	else if (lstat(dir, &st))
-		finding_add(all, FINDING_OFF, "status", "%s cannot be made: `efuse status' will "
+		finding_add(all, FINDING_OFF, "status", "%s cannot be made: 'efuse status' will "
 			    "know nothing", dir);
 	else if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 022)
 		finding_add(all, FINDING_OFF, "status", "%s is not a folder of this user that only "
-			    "they can write: `efuse status' will know nothing", dir);
+			    "they can write: 'efuse status' will know nothing", dir);
 	else
 		finding_add(all, FINDING_OK, "status", "%s", dir);
 }

@@ -181,18 +181,31 @@ static void show_ops(FILE *out, const struct statsfile *file, const struct stats
 	show_op(out, "all", total, file->dev.requests);
 }
 
-void report_hint(FILE *out, const struct fusemount *mount)
+/* How to get MOUNT under efuse. */
+static void show_hint(FILE *out, const struct fusemount *mount)
 {
 	const char *type = mounts_subtype(mount->fstype);
 
 	label(out, "to change it");
-	fputs("start it by `efuse wrap ", out);
+	fputs("start it by 'efuse wrap ", out);
 	report_text(out, *type ? type : "COMMAND");
 	fputs(" ...', or in /etc/fstab write type fuse.efuse and source ", out);
 	report_text(out, *type ? type : "PROGRAM");
 	fputc('#', out);
 	report_text(out, mount->source);
 	fputc('\n', out);
+}
+
+/* No status file: there is none, or it is in a folder of another user. */
+static void show_plain(FILE *out, const struct fusemount *mount)
+{
+	label(out, "served by");
+	if (geteuid() != 0 && mount->user != 0 && mount->user != geteuid()) {
+		fprintf(out, "unknown: it is user %u's; root can tell\n", mount->user);
+		return;
+	}
+	fputs("plain FUSE, not under efuse\n", out);
+	show_hint(out, mount);
 }
 
 void report_mount(FILE *out, const struct fusemount *mount)
@@ -202,9 +215,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 
 	show_where(out, mount);
 	if (!file) {
-		label(out, "served by");
-		fputs("plain FUSE, not under efuse\n", out);
-		report_hint(out, mount);
+		show_plain(out, mount);
 		return;
 	}
 	latency_total(file, &sum);

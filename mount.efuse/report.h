@@ -17,9 +17,6 @@ void report_mount(FILE *out, const struct fusemount *mount);
 /* One line about a status file whose mount is not visible here. */
 void report_elsewhere(FILE *out, const struct statsfile *file);
 
-/* How to get MOUNT under efuse, one line. */
-void report_hint(FILE *out, const struct fusemount *mount);
-
 /* The heading of the lines that `-w` prints, and one line over SECONDS. */
 void report_watch_heading(FILE *out);
 void report_watch(FILE *out, const struct fusemount *mount, double seconds);
