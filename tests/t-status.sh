@@ -34,8 +34,8 @@ like "and says so" "$(cat "$T/err")" "efuse: $T/none/x: .*No such file"
 is "a folder that is no FUSE mount fails" "$(code efuse status "$T")" 1
 like "and says so" "$(cat "$T/err")" "efuse: $T: not the mount point of a FUSE file system"
 
-if [ "$(id -u)" != 0 ] || ! command -v bindfs >/dev/null; then
-	skip "status of real mounts" "needs root and bindfs"
+if [ "$(id -u)" != 0 ] || ! command -v bindfs >/dev/null || ! command -v perl >/dev/null; then
+	skip "status of real mounts" "needs root, bindfs and perl"
 	finish
 fi
 
