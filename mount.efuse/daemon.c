@@ -2,45 +2,33 @@
 /*
  * daemon.c - start a FUSE program and wait for its mount. See daemon.h.
  *
- * Nothing it starts outlives a failure: this process makes itself the reaper of
- * its descendants, so that a daemon which forked away comes back to it as a
- * child. Only direct children are ever signalled: they cannot vanish and leave
- * their number to a stranger before we have reaped them.
+ * Everything it waits for is polled: signals, the mount table, the word of a
+ * failed exec, the answer of the new file system. Nothing it starts outlives a
+ * failure (reaper.c).
  */
 #include "mount.efuse/daemon.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <linux/close_range.h>
 
+#include "mount.efuse/ids.h"
 #include "mount.efuse/mounts.h"
 #include "mount.efuse/probe.h"
+#include "mount.efuse/reaper.h"
 #include "mount.efuse/relay.h"
 #include "mount.efuse/util.h"
 
-#define TERM_MS		1000	/* after SIGTERM, before SIGKILL */
-#define KILL_MS		5000	/* after that we stop waiting for the unkillable */
 #define TICK_MS		250	/* how often we look although nothing was reported */
-
-/* A list of ids: of mounts, or of processes. */
-struct ids {
-	int *id;
-	size_t n;
-};
 
 struct run {
 	const struct daemon_plan *plan;
 	const char *name;
-	pid_t pid;		/* of the program as started */
-	int status;		/* its wait status, once .ended */
-	bool ended;
-	bool childless;		/* no descendant is left */
+	struct reaper reaper;
 	int exec_fd;		/* an int arrives when exec failed, else the end */
 	int mounts_fd;		/* /proc/self/mountinfo: POLLPRI when it changes */
 	int signal_fd;
@@ -51,28 +39,8 @@ struct run {
 	struct probe probe;
 	int probed_id;		/* the mount the probe is about */
 	struct ids before;	/* what was mounted at the target before we began */
-	struct ids strangers;	/* children this process had before it became us */
 	int64_t deadline;
 };
-
-static int ids_add(struct ids *list, int id)
-{
-	int *more = realloc(list->id, (list->n + 1) * sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	more[list->n++] = id;
-	list->id = more;
-	return 0;
-}
-
-static bool ids_has(const struct ids *list, int id)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (list->id[i] == id)
-			return true;
-	return false;
-}
 
 /* --- the child ------------------------------------------------------------- */
 
@@ -107,11 +75,11 @@ static int start(struct run *run, struct msg *why)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return msg_set_errno(why, -errno, "cannot start %s", run->name);
 	run->exec_fd = fds[0];
-	run->pid = fork();
-	if (run->pid == 0)
+	run->reaper.pid = fork();
+	if (run->reaper.pid == 0)
 		become(run, fds[1]);
 	close(fds[1]);
-	if (run->pid < 0)
+	if (run->reaper.pid < 0)
 		return msg_set_errno(why, -errno, "cannot start %s", run->name);
 	return 0;
 }
@@ -147,107 +115,6 @@ static int new_mount(const struct run *run)
 
 /* --- cleaning up after a failure ------------------------------------------- */
 
-static pid_t parent_of(const char *pid)
-{
-	char path[64], buf[512];
-	const char *paren;
-	int ppid = 0;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-	if (file_read(path, buf, sizeof(buf)) <= 0)
-		return 0;
-	paren = strrchr(buf, ')'); /* the name before it may contain anything */
-	if (!paren || sscanf(paren + 1, " %*c %d", &ppid) != 1)
-		return 0;
-	return ppid;
-}
-
-/* The processes whose parent we are, now. */
-static int children(struct ids *list)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *d;
-	int err = 0;
-
-	if (!proc)
-		return -errno;
-	while (!err && (d = readdir(proc)))
-		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && parent_of(d->d_name) == getpid())
-			err = ids_add(list, atoi(d->d_name));
-	closedir(proc);
-	return err;
-}
-
-static void signal_children(const struct run *run, int sig)
-{
-	struct ids list = { 0 };
-
-	children(&list);
-	for (size_t i = 0; i < list.n; i++)
-		if (!ids_has(&run->strangers, list.id[i]))
-			kill(list.id[i], sig);
-	free(list.id);
-}
-
-static void reap(struct run *run)
-{
-	int status;
-	pid_t pid;
-
-	for (;;) {
-		siginfo_t info = { .si_pid = 0 };
-
-		/* Look first: the probe's child is the probe's to reap. */
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
-			run->childless = errno == ECHILD;
-			return;
-		}
-		if (!info.si_pid || info.si_pid == run->probe.pid)
-			return;
-		pid = waitpid(info.si_pid, &status, WNOHANG);
-		if (pid == run->pid) {
-			run->ended = true;
-			run->status = status;
-		}
-	}
-}
-
-/* Read what woke us; remember a signal that asks us to stop. */
-static void read_signals(struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		if (info.ssi_signo != SIGCHLD)
-			run->signal = (int)info.ssi_signo;
-}
-
-/* SIGTERM lets a daemon unmount by itself; whoever does not go is killed. */
-static void end_all(struct run *run)
-{
-	int64_t begin = now_ms(), last_term = 0;
-
-	probe_stop(&run->probe);
-	for (;;) {
-		struct pollfd pfd = { .fd = run->signal_fd, .events = POLLIN };
-		int64_t spent = now_ms() - begin;
-
-		reap(run);
-		relay_pump(&run->relay);
-		if (run->childless || spent > TERM_MS + KILL_MS)
-			return;
-		if (spent > TERM_MS)
-			signal_children(run, SIGKILL);
-		else if (now_ms() - last_term > 200) {
-			signal_children(run, SIGTERM);
-			signal_children(run, SIGCONT);
-			last_term = now_ms();
-		}
-		poll(&pfd, 1, 20);
-		read_signals(run);
-	}
-}
-
 static int run_and_wait(const char *const argv[])
 {
 	pid_t pid = fork();
@@ -277,12 +144,18 @@ static int unmount(const char *target)
 	return run_and_wait(fuse3) == 0 ? 0 : run_and_wait(fuse2);
 }
 
+static void pass_on(void *arg)
+{
+	relay_pump(arg);
+}
+
 static void clean_up(struct run *run, struct msg *why)
 {
 	size_t len = strlen(why->text);
 
-	end_all(run);
-	if (!run->childless && !run->strangers.n)
+	probe_stop(&run->probe);
+	reaper_end(&run->reaper, pass_on, &run->relay);
+	if (!run->reaper.childless && !run->reaper.strangers.n)
 		snprintf(why->text + len, sizeof(why->text) - len,
 			 "; not every process it started could be ended");
 	for (int i = 0; i < 8 && new_mount(run); i++)
@@ -307,7 +180,7 @@ static int exec_error(struct run *run)
 
 static int ended_early(const struct run *run, struct msg *why)
 {
-	int status = run->status;
+	int status = run->reaper.status;
 
 	if (WIFSIGNALED(status))
 		return msg_set(why, -ECHILD, "%s was killed by signal %d (%s) before it mounted",
@@ -363,16 +236,26 @@ static int look(struct run *run, struct msg *why)
 	if (run->signal)
 		return msg_set(why, -EINTR, "interrupted by signal %d (%s)", run->signal,
 			       strsignal(run->signal));
-	reap(run);
+	reaper_collect(&run->reaper, run->probe.pid);
 	/* Taken before the table is read: a mount made before the end is seen. */
-	failed = run->ended && run->status != 0;
-	over = failed || run->childless;
+	failed = run->reaper.ended && run->reaper.status != 0;
+	over = failed || run->reaper.childless;
 	err = check_answer(run, why);
 	if (err)
 		return err;
 	if (over && !run->probe.pid)
 		return ended_early(run, why);
 	return now_ms() >= run->deadline ? too_late(run, why) : 0;
+}
+
+/* Read what woke us; remember a signal that asks us to stop. */
+static void read_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			run->signal = (int)info.ssi_signo;
 }
 
 static void wait_for_news(struct run *run)
@@ -430,12 +313,11 @@ static int prepare(struct run *run, struct msg *why)
 	sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
 	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	run->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (run->signal_fd < 0 || run->mounts_fd < 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+	if (run->signal_fd < 0 || run->mounts_fd < 0)
 		return msg_set_errno(why, -errno, "cannot prepare to wait");
 	err = remember_mounts(&run->before, run->plan->target);
 	if (!err)
-		err = children(&run->strangers);
+		err = reaper_open(&run->reaper);
 	if (err)
 		return msg_set_errno(why, err, "cannot read /proc");
 	err = relay_open(&run->relay);
@@ -449,8 +331,7 @@ static void finish(struct run *run)
 	closep(&run->mounts_fd);
 	closep(&run->signal_fd);
 	free(run->before.id);
-	free(run->strangers.id);
-	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	reaper_close(&run->reaper);
 	sigaction(SIGPIPE, &run->old_pipe, NULL);
 	sigaction(SIGCHLD, &run->old_child, NULL);
 	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
@@ -470,7 +351,7 @@ int daemon_mount(const struct daemon_plan *plan, int *mount_id, struct msg *why)
 		err = start(&run, why);
 	if (!err)
 		err = await(&run, why);
-	if (err && run.pid > 0)
+	if (err && run.reaper.pid > 0)
 		clean_up(&run, why);
 	*mount_id = err ? 0 : run.probed_id;
 	finish(&run);

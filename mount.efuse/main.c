@@ -4,7 +4,8 @@
  *
  * The map, in the order a mount goes through it:
  *
- *   main.c      this file: the command line, the order of the steps, exit codes
+ *   main.c      this file: the order of the steps, and the exit codes
+ *   cmdline.c   what mount(8) or a person called us with
  *   opts.c      the one option table: ours, mount(8)'s, the daemon's
  *   target.c    the mount point             -> mounts.c the mount table
  *                                              probe.c  does it answer?
@@ -12,6 +13,7 @@
  *   tier.c      what it can have            -> device.c what the kernel offers
  *                                              handover.c the daemon's environment
  *   daemon.c    start it, await the mount   -> relay.c  its output
+ *                                              reaper.c what it started in turn
  *   record.c    what a mount was made from  -> utab.c   libmount's notes
  *   remount.c   -o remount, instead of all that
  *
@@ -22,11 +24,11 @@
  * What the shim then does inside the daemon is shim/; they meet in
  * shim/config.h and shim/stats.h only.
  */
-#include <getopt.h>
 #include <libmount/libmount.h>
 #include <pwd.h>
 #include <sched.h>
 
+#include "mount.efuse/cmdline.h"
 #include "mount.efuse/daemon.h"
 #include "mount.efuse/device.h"
 #include "mount.efuse/msg.h"
@@ -44,13 +46,7 @@ extern char **environ;
 
 /* One call of mount.efuse. */
 struct job {
-	const char *spec;		/* first argument: SOURCE or PROGRAM#SOURCE */
-	const char *where;		/* second argument, as given */
-	const char *type;		/* -t */
-	const char *namespace;		/* -N */
-	char *optstr;			/* all -o, joined */
-	bool sloppy, fake, no_table, verbose;
-
+	struct cmdline args;
 	struct opts opts;
 	char *name;			/* the program as the person called it */
 	const char *source;
@@ -83,110 +79,6 @@ static int fail(const char *object, const struct msg *why, int code)
 	return code;
 }
 
-/* --- the command line ------------------------------------------------------ */
-
-static void print_help(void)
-{
-	printf("usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-s] [-f] [-n] [-v] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]\n"
-	       "       mount -t fuse.efuse [-o OPTIONS] [PROGRAM#]SOURCE MOUNTPOINT\n\n"
-	       "Mount the file system of an unmodified FUSE program, served by efuse.\n\n"
-	       "Options of efuse; all others go to PROGRAM:\n");
-	for (const struct opts_spec *s = opts_table; s->name; s++)
-		if (s->where & OPTS_FOR_MOUNT)
-			printf("  %s=%-*s %s (%s)\n", s->name, (int)(24 - strlen(s->name)), s->arg,
-			       s->help, s->initial);
-	printf("\n  -s  tolerate unknown efuse. options     -f  do everything but mount\n"
-	       "  -n  do not write to utab                -v  say what is done\n"
-	       "  -h  this help                           -V  version\n\n"
-	       "See mount.efuse(8).\n");
-}
-
-static int bad_usage(const char *what)
-{
-	msg_say(NULL, "%s; usage: mount.efuse [PROGRAM#]SOURCE MOUNTPOINT [-s] [-f] [-n] [-v] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]",
-		what);
-	return MNT_EX_USAGE;
-}
-
-static int add_options(struct job *job, const char *more)
-{
-	char *joined;
-
-	if (asprintf(&joined, "%s%s%s", job->optstr ? job->optstr : "", job->optstr ? "," : "",
-		     more) < 0)
-		return MNT_EX_SYSERR;
-	free(job->optstr);
-	job->optstr = joined;
-	return 0;
-}
-
-static int read_operands(struct job *job, int argc, char **argv)
-{
-	if (argc < 2)
-		return bad_usage(argc ? "no mount point given" : "no source and mount point given");
-	if (argc > 2)
-		return bad_usage("more than a source and a mount point given");
-	job->spec = argv[0];
-	job->where = argv[1];
-	return 0;
-}
-
-/* -1: go on; otherwise the exit code. */
-static int read_flag(struct job *job, int flag)
-{
-	switch (flag) {
-	case 's':
-		job->sloppy = true;
-		return -1;
-	case 'f':
-		job->fake = true;
-		return -1;
-	case 'n':
-		job->no_table = true;
-		return -1;
-	case 'v':
-		job->verbose = true;
-		return -1;
-	case 'N':
-		job->namespace = optarg;
-		return -1;
-	case 't':
-		job->type = optarg;
-		return -1;
-	case 'o':
-		return add_options(job, optarg) ? MNT_EX_SYSERR : -1;
-	case 'h':
-		print_help();
-		return 0;
-	case 'V':
-		printf("mount.efuse %s\n", EFUSE_VERSION);
-		return 0;
-	default:
-		return bad_usage("unknown flag, or one without its argument");
-	}
-}
-
-/* -1: go on; otherwise the exit code. */
-static int read_command_line(struct job *job, int argc, char **argv)
-{
-	static const struct option longopts[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int flag, code;
-
-	opterr = 0;
-	while ((flag = getopt_long(argc, argv, "sfnvN:t:o:hV", longopts, NULL)) != -1) {
-		code = read_flag(job, flag);
-		if (code >= 0)
-			return code;
-	}
-	msg_init("mount.efuse", job->verbose);
-	code = read_operands(job, argc - optind, argv + optind);
-	return code ? code : -1;
-}
-
 /* --- before anything is looked at ------------------------------------------ */
 
 /* Descriptors 0 to 2 are open, so that no file of ours becomes one of them. */
@@ -217,15 +109,15 @@ static int enter_namespace(const struct job *job)
 	__cleanup(closep) int fd = -1;
 	char path[PATH_MAX];
 
-	if (!job->namespace)
+	if (!job->args.namespace)
 		return 0;
-	if (strspn(job->namespace, "0123456789") == strlen(job->namespace))
-		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", job->namespace);
+	if (strspn(job->args.namespace, "0123456789") == strlen(job->args.namespace))
+		snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", job->args.namespace);
 	else
-		snprintf(path, sizeof(path), "%s", job->namespace);
+		snprintf(path, sizeof(path), "%s", job->args.namespace);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
-		msg_error(job->namespace, "cannot enter the mount namespace", -errno);
+		msg_error(job->args.namespace, "cannot enter the mount namespace", -errno);
 		return MNT_EX_FAIL;
 	}
 	return 0;
@@ -236,12 +128,12 @@ static int enter_namespace(const struct job *job)
 static int read_options(struct job *job)
 {
 	struct msg why;
-	int err = opts_parse(&job->opts, job->optstr, OPTS_FOR_MOUNT, job->sloppy, &why);
+	int err = opts_parse(&job->opts, job->args.optstr, OPTS_FOR_MOUNT, job->args.sloppy, &why);
 
 	if (err)
-		return fail(job->where, &why, err == -ENOMEM ? MNT_EX_SYSERR : MNT_EX_USAGE);
+		return fail(job->args.where, &why, err == -ENOMEM ? MNT_EX_SYSERR : MNT_EX_USAGE);
 	if (job->opts.ignored)
-		msg_say(job->where, "ignoring unknown options %s", job->opts.ignored);
+		msg_say(job->args.where, "ignoring unknown options %s", job->opts.ignored);
 	if (job->opts.timeout < 0)
 		job->opts.timeout = OPTS_TIMEOUT_DEFAULT;
 	return 0;
@@ -262,21 +154,21 @@ static const char *program_of_type(const char *type)
 /* The program is named by efuse.fs=, by the type, or in front of the source. */
 static int name_program(struct job *job)
 {
-	const char *hash = strchr(job->spec, '#');
-	const char *named = job->opts.fs ? job->opts.fs : program_of_type(job->type);
+	const char *hash = strchr(job->args.spec, '#');
+	const char *named = job->opts.fs ? job->opts.fs : program_of_type(job->args.type);
 
-	job->source = job->spec;
+	job->source = job->args.spec;
 	if (named) {
 		job->name = strdup(named);
-	} else if (hash && hash != job->spec) {
-		job->name = strndup(job->spec, (size_t)(hash - job->spec));
+	} else if (hash && hash != job->args.spec) {
+		job->name = strndup(job->args.spec, (size_t)(hash - job->args.spec));
 		job->source = hash + 1;
 	} else {
-		msg_say(job->spec, "which FUSE program? Write PROGRAM#SOURCE or -o efuse.fs=PROGRAM");
+		msg_say(job->args.spec, "which FUSE program? Write PROGRAM#SOURCE or -o efuse.fs=PROGRAM");
 		return MNT_EX_USAGE;
 	}
 	if (!job->name) {
-		msg_error(job->spec, "cannot read the source", -ENOMEM);
+		msg_error(job->args.spec, "cannot read the source", -ENOMEM);
 		return MNT_EX_SYSERR;
 	}
 	if (job->source[0] == '-') {
@@ -294,9 +186,9 @@ static int find_program(struct job *job)
 	if (!err)
 		err = program_examine(path, &job->program);
 	if (err == -ENOENT)
-		msg_say(job->where, "cannot find the FUSE program %s; is it installed?", job->name);
+		msg_say(job->args.where, "cannot find the FUSE program %s; is it installed?", job->name);
 	else if (err)
-		msg_say(job->where, "cannot execute the FUSE program %s: %s", job->name,
+		msg_say(job->args.where, "cannot execute the FUSE program %s: %s", job->name,
 			strerror(-err));
 	return err ? exit_code(err) : 0;
 }
@@ -304,12 +196,12 @@ static int find_program(struct job *job)
 static int find_target(struct job *job)
 {
 	struct msg why;
-	int err = target_find(job->where, job->opts.timeout, &job->target, &why);
+	int err = target_find(job->args.where, job->opts.timeout, &job->target, &why);
 
 	if (err)
-		return fail(job->where, &why, exit_code(err));
-	/* Without a folder there are no records, and nothing is lost but comfort. */
-	if (handover_status_path(job->status) < 0)
+		return fail(job->args.where, &why, exit_code(err));
+	/* Without a folder that is surely ours there are no records: only comfort is lost. */
+	if (handover_status_make(job->status, &why) < 0)
 		job->status[0] = '\0';
 	return 0;
 }
@@ -318,7 +210,7 @@ static bool is_served(const struct job *job)
 {
 	if (!target_is_served(job->target, job->program.path, job->source, job->status))
 		return false;
-	msg_say(job->target, "%s is already mounted here", job->spec);
+	msg_say(job->target, "%s is already mounted here", job->args.spec);
 	return true;
 }
 
@@ -397,7 +289,7 @@ static int start_daemon(struct job *job)
 
 	fill_argv(job, argv);
 	tell_plan(job, argv);
-	if (job->fake)
+	if (job->args.fake)
 		return 0;
 	if (!env) {
 		msg_error(job->target, "cannot start the program", -ENOMEM);
@@ -425,13 +317,9 @@ static void keep_record(struct job *job, const struct mounts_entry *entry)
 		.program = job->program.path, .source = (char *)job->source,
 		.options = job->opts.given, .token = job->tier.handover.token,
 	};
-	struct msg why;
-	int err = handover_status_make(job->status, &why);
+	int err = record_write(job->status, entry, &r);
 
-	if (!err) {
-		record_purge(job->status);
-		err = record_write(job->status, entry, &r);
-	}
+	record_purge(job->status);
 	if (err)
 		msg_note(job->target, "no record of this mount is kept: %s", strerror(-err));
 }
@@ -446,7 +334,7 @@ static int note_mount(struct job *job)
 	if (!err && find_mount(&m, job->mount_id, &entry)) {
 		keep_record(job, &entry);
 		msg_note(job->target, "mounted %s as %s", entry.source, entry.fstype);
-		if (job->opts.fstab_only && !job->no_table && geteuid() == 0)
+		if (job->opts.fstab_only && !job->args.no_table && geteuid() == 0)
 			err = utab_add(&entry, job->opts.given);
 	}
 	mounts_close(&m);
@@ -467,7 +355,7 @@ static int mount_it(struct job *job)
 	code = choose_tier(job);
 	if (!code)
 		code = start_daemon(job);
-	if (!code && !job->fake)
+	if (!code && !job->args.fake)
 		code = note_mount(job);
 	return code;
 }
@@ -477,7 +365,7 @@ static int remount_it(struct job *job)
 	struct msg why;
 	int err;
 
-	if (job->fake)
+	if (job->args.fake)
 		return 0;
 	err = remount_apply(job->target, &job->opts, job->status, &why);
 	return err ? fail(job->target, &why, err == -EINVAL ? MNT_EX_USAGE : exit_code(err)) : 0;
@@ -513,13 +401,13 @@ int main(int argc, char **argv)
 	msg_init("mount.efuse", false);
 	keep_standard_fds();
 	opts_init(&job.opts);
-	code = read_command_line(&job, argc, argv);
+	code = cmdline_read(&job.args, argc, argv);
 	if (code < 0) {
 		complete_environment();
 		code = do_job(&job);
 	}
 	opts_free(&job.opts);
-	free(job.optstr);
+	cmdline_free(&job.args);
 	free(job.name);
 	free(job.target);
 	return code;

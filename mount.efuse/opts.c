@@ -256,7 +256,8 @@ static int set_number(struct opts *o, const struct opts_spec *s, const char *val
 	long n = digits && digits < 10 ? strtol(value, NULL, 10) : -1;
 
 	if (value[digits] || !digits)
-		return msg_set(why, -EINVAL, "%s=%s: not a number", s->name, value);
+		return msg_set(why, -EINVAL, "%s=%s: not a number from %d to %d",
+			       s->name, value, s->min, s->max);
 	if (n < s->min || n > s->max)
 		return msg_set(why, -EINVAL, "%s=%s: out of range %d to %d",
 			       s->name, value, s->min, s->max);

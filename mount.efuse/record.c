@@ -17,6 +17,8 @@
 
 static int path_of(char path[PATH_MAX], const char *dir, int id, const char *suffix)
 {
+	if (!dir[0])
+		return -ENOENT;
 	return snprintf(path, PATH_MAX, "%s/mount-%d%s", dir, id, suffix) < PATH_MAX ?
 	       0 : -ENAMETOOLONG;
 }
@@ -47,10 +49,10 @@ static int fill(int fd, const struct mounts_entry *mount, const struct record *r
 int record_write(const char *dir, const struct mounts_entry *mount, const struct record *r)
 {
 	char temp[PATH_MAX], path[PATH_MAX];
-	int fd, err;
+	int fd, err = path_of(temp, dir, mount->id, ".new");
 
-	if (path_of(path, dir, mount->id, "") < 0 || path_of(temp, dir, mount->id, ".new") < 0)
-		return -ENAMETOOLONG;
+	if (err || path_of(path, dir, mount->id, "") < 0)
+		return err;
 	unlink(temp);
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -95,13 +97,13 @@ int record_read(const char *dir, const struct mounts_entry *mount, struct record
 {
 	__cleanup(freep) char *text = malloc(RECORD_MAX);
 	char path[PATH_MAX];
-	ssize_t len;
+	ssize_t len = path_of(path, dir, mount->id, "");
 
 	*r = (struct record){ 0 };
 	if (!text)
 		return -ENOMEM;
-	if (path_of(path, dir, mount->id, "") < 0)
-		return -ENAMETOOLONG;
+	if (len < 0)
+		return (int)len;
 	len = file_read(path, text, RECORD_MAX);
 	if (len < 0)
 		return (int)len;

@@ -7,6 +7,7 @@
  *
  * A record is named "mount-ID" after the mount's id; ids are used again, so it
  * also holds the device number, and one that does not match counts as none.
+ * The folder is one that handover_status_make() has approved; "" is none at all.
  */
 #ifndef EFUSE_RECORD_H
 #define EFUSE_RECORD_H

@@ -265,6 +265,21 @@ bash -c "sleep 345679 & exec mount.efuse '$T/never#$S' '$M' -o efuse.timeout=1" 
 stranger=$(pgrep -f '^sleep 345679')
 ok "children of the caller are left alone" kill "$stranger"
 
+if command -v script > /dev/null; then
+	cat > "$T/asks" <<END
+#!/bin/bash
+read -rsp "Password: " word < /dev/tty
+[ "\$word" = secret ] && exec bindfs "\$1" "\$2"
+END
+	chmod 755 "$T/asks"
+	out=$( (sleep 0.5; echo secret) | timeout 20 script -qec "mount.efuse '$T/asks#$S' '$M'" /dev/null)
+	is "a program can ask for a password" "$(cat "$M/file")" hello
+	like "and its question is seen" "$out" 'Password: '
+	off
+else
+	skip "a program can ask for a password" "needs script"
+fi
+
 # --- user mounts ---
 
 user=65534
