@@ -181,29 +181,29 @@ deps-bench:	## install what the demo and the benchmarks need as well
 # the work happens in a second make.
 check: deps	## run all tests (root: everything; others skip with a reason)
 	$(Q)$(MAKE) all test-programs
-	$(Q)OUT='$(CURDIR)/$(O)' SAN='$(SAN)' tests/run.sh
+	$(Q)OUT='$(abspath $(O))' SAN='$(SAN)' tests/run.sh
 
 check-stress: deps	## thirty minutes of load, kills and unmounts
 	$(Q)$(MAKE) all test-programs
-	$(Q)OUT='$(CURDIR)/$(O)' SAN='$(SAN)' tests/stress.sh
+	$(Q)OUT='$(abspath $(O))' SAN='$(SAN)' tests/stress.sh
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all
-	$(Q)OUT='$(CURDIR)/$(O)' tests/man.sh
+	$(Q)OUT='$(abspath $(O))' tests/man.sh
 
 check-install:	## install into a scratch folder, use it, uninstall, nothing left
 	$(Q)tests/install.sh
 
 fuzz: $(FUZZERS)	## run every fuzzer for FUZZ_SECONDS (default 60) each
-	$(Q)OUT='$(CURDIR)/$(O)' tests/fuzz.sh
+	$(Q)OUT='$(abspath $(O))' tests/fuzz.sh
 
 demo: deps-bench	## the main job on this machine: plain FUSE and efuse side by side
 	$(Q)$(MAKE) all $(BENCHES)
-	$(Q)OUT='$(CURDIR)/$(O)' bench/demo.sh
+	$(Q)OUT='$(abspath $(O))' bench/demo.sh
 
 bench: deps-bench	## the measurements behind the README's table
 	$(Q)$(MAKE) all $(BENCHES)
-	$(Q)OUT='$(CURDIR)/$(O)' bench/run.sh
+	$(Q)OUT='$(abspath $(O))' bench/run.sh
 
 # --- install ----------------------------------------------------------------
 
