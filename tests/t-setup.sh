@@ -50,7 +50,7 @@ mkdir -p "$R/usr/bin"
 touch "$R/usr/bin/systemd-tmpfiles"
 setup --check
 is "one with it is not" "$(cat "$T/err")" ""
-rm -r "$R/usr"
+rm -r "${R:?}/usr"
 setup
 is_code "setup works" 0
 is "the parameter is on" "$(cat "$R$KNOB")" Y
