@@ -79,15 +79,18 @@ static void forked(void)
 	fdtab_each(0, FDTAB_SIZE - 1, child_fd);
 }
 
-__attribute__((constructor)) static void shim_init(void)
+/*
+ * libc hands a constructor the arguments of main(). It does as little as it
+ * can: most programs that get the library are no FUSE daemons.
+ */
+__attribute__((constructor)) static void shim_init(int argc, char **argv)
 {
 	int saved = errno;
 
-	real_init();
 	settings_init();
 	if (settings_get()->active) {
 		pthread_atfork(NULL, NULL, forked);
-		fds_inherited();
+		fds_inherited(argc, argv);
 	}
 	errno = saved;
 }

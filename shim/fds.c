@@ -25,7 +25,6 @@
 #define FUSE_DEVICE "/dev/fuse"
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
-#define INHERITED_MAX 64
 
 static void fd_name(int fd, struct session *s)
 {
@@ -317,11 +316,11 @@ EXPORT void closefrom(int first)
 		close_spared(first < 0 ? 0 : (unsigned int)first, ~0u, 0);
 }
 
-void fds_inherited(void)
+void fds_inherited(int argc, char **argv)
 {
-	int fd;
+	int fd, i;
 
-	for (fd = 3; fd < INHERITED_MAX; fd++)
-		if (is_fuse_device(fd))
+	for (i = 1; i < argc; i++)
+		if (sscanf(argv[i], "/dev/fd/%d", &fd) == 1 && is_fuse_device(fd))
 			fd_new(fd, real()->fcntl(fd, F_GETFL));
 }

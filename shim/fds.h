@@ -7,9 +7,10 @@
 #define EFUSE_SHIM_FDS_H
 
 /*
- * Looks for connections that the process was started with, as programs given
- * the mount point /dev/fd/N are. For the constructor.
+ * Looks for connections that the process was started with: programs are then
+ * given the mount point /dev/fd/N (mount.fuse3(8), fuse_session_mount()). For
+ * the constructor, with main()'s arguments.
  */
-void fds_inherited(void);
+void fds_inherited(int argc, char **argv);
 
 #endif
