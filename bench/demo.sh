@@ -28,16 +28,11 @@ fio_cells() {
 	echo "randread 4k 4"
 }
 
-need_root_loudly() {
-	[ "$(id -u)" = 0 ] && return
-	say "demo: mounting needs root; run: sudo make demo"
-	exit 1
-}
-
 # set_up: per-core channels on (put back at the end), our helper for mount(8).
 set_up() {
 	say "setting up (all of it is put back at the end)"
 	uring_on && say "  FUSE over io_uring: was $(cat "$T/knob"), is $(cat "$KNOB")"
+	private_status
 	stage_sbin
 	if [ ! -x "$OUT/bin/mount.efuse" ]; then missing "efuse: $OUT/bin/mount.efuse is not built"; fi
 	copy_input
@@ -61,8 +56,8 @@ channel_table() {
 	printf '  %-12s %-8s %12s %12s %12s %10s  %s\n' "file system" channel requests \
 		"per-core" "/dev/fuse" "calls/req" reason
 	while IFS=$'\t' read -r kind channel requests ring dev calls reason; do
-		printf '  %-12s %-8s %12s %12s %12s %10.2f  %s\n' "$kind" "$channel" \
-			"$requests" "$ring" "$dev" "${calls:-0}" "${reason:--}"
+		printf '  %-12s %-8s %12s %12s %12s %10s  %s\n' "$kind" "$channel" \
+			"$requests" "$ring" "$dev" "$calls" "$reason"
 	done < "$SERVED"
 }
 
@@ -103,7 +98,7 @@ plot_data() {
 }
 
 plot() {
-	command -v gnuplot > /dev/null || { missing "plot: gnuplot is not installed"; return; }
+	have gnuplot || { missing "plot: gnuplot is not installed"; return; }
 	plot_data latency-mean > "$T/latency.dat"
 	plot_data fio-direct > "$T/fio.dat"
 	[ -s "$T/latency.dat" ] || return

@@ -45,8 +45,23 @@ say() {
 
 # missing TEXT: what could not be done; the report ends with these.
 missing() {
+	grep -qsxF -- "$*" "$T/missing" && return
 	say "  cannot: $*"
 	printf '%s\n' "$*" >> "$T/missing"
+}
+
+# have PROGRAM...: all of them can be run.
+have() {
+	local p
+	for p; do
+		[ -x "$(type -P "$p")" ] || return 1
+	done
+}
+
+need_root_loudly() {
+	[ "$(id -u)" = 0 ] && return
+	say "${0##*/}: mounting file systems to compare needs root; use sudo"
+	exit 1
 }
 
 # --- the machine, and putting it back ------------------------------------
@@ -58,6 +73,12 @@ uring_on() {
 	}
 	cat $KNOB > "$T/knob"
 	[ "$(cat $KNOB)" = Y ] || echo Y > $KNOB
+}
+
+# Status files in a folder of our own: nobody else's are touched or mixed in.
+private_status() {
+	[ -d /run/efuse ] || { mkdir -m 755 /run/efuse && : > "$T/made-run-efuse"; }
+	mount -t tmpfs -o mode=755,size=16m efuse-bench /run/efuse
 }
 
 uring_restore() {
@@ -122,6 +143,7 @@ bench_cleanup() {
 	stop_daemons
 	stop_all
 	uring_restore
+	umount /run/efuse 2>/dev/null
 	[ -e "$T/made-run-sshd" ] && rmdir /run/sshd 2>/dev/null
 	[ -e "$T/made-run-efuse" ] && rmdir /run/efuse 2>/dev/null
 	( exit $status )
@@ -228,14 +250,16 @@ mnt() {
 	echo "$T/mnt/$1.$2"
 }
 
-need_kind() {
+# programs_of KIND: what it takes.
+programs_of() {
 	case $1 in
-	bindfs*) command -v bindfs;;
-	ntfs)	command -v ntfs-3g && command -v mkntfs;;
-	sshfs)	command -v sshfs && command -v sshd;;
-	esac >/dev/null
+	bindfs*) echo bindfs;;
+	ntfs)	echo ntfs-3g mkntfs;;
+	sshfs)	echo sshfs ssh sshd ssh-keygen;;
+	esac
 }
 
+# The daemon's program.
 program() {
 	case $1 in
 	bindfs*) echo bindfs;;
@@ -280,7 +304,6 @@ plain_mount() {
 
 # preload_env COMMAND...: what the helper does, by hand.
 preload_env() {
-	mkdir -p /run/efuse
 	env LD_PRELOAD="$EFUSE_SHIM" EFUSE_ABI=1 EFUSE_STATUS=/run/efuse \
 		EFUSE_TOKEN="$(printf '%04x%04x' $RANDOM $RANDOM)" "$@"
 }
@@ -304,7 +327,10 @@ arm_mount() {
 }
 
 prepare_mount() {
-	need_kind "$1" || { missing "$1: the program is not installed"; return 1; }
+	local program
+	for program in $(programs_of "$1"); do
+		have "$program" || { missing "$1: $program is not installed"; return 1; }
+	done
 	make_backing "$1" "$2" || { missing "$1: no backing data: $(tail -1 "$T/mkntfs.log" 2>/dev/null)"; return 1; }
 	[ "$1" = sshfs ] || return 0
 	case $2 in
@@ -324,8 +350,8 @@ bench_mount() {
 	dir=$(mnt "$1" "$2")
 	mkdir -p "$T/mnt" "$dir"
 	prepare_mount "$1" "$2" || return 1
-	[ -d /run/efuse ] || : > "$T/made-run-efuse"
 	if arm_mount "$1" "$2" < /dev/null 2> "$T/mount.log" && wait_for 10 answered "$dir"; then
+		[ ! -s "$T/mount.log" ] || missing "$1 $2: mounted, but: $(tail -1 "$T/mount.log")"
 		return 0
 	fi
 	missing "$1 $2: not mounted: $(tail -1 "$T/mount.log")"

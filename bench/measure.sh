@@ -25,7 +25,7 @@ open_results() {
 	RAW=$1/raw
 	SAMPLES=$1/samples.csv
 	SERVED=$1/raw/served.tsv
-	rm -rf "$RAW"
+	rm -rf "$RAW" "$1"/*.csv "$1/plot.png" "$1"/report.*
 	mkdir -p "$RAW"
 	echo "section,kind,item,unit,arm,round,value" > "$SAMPLES"
 	machine > "$RAW/machine.txt"
@@ -144,8 +144,9 @@ fio_run() {
 }
 
 fio_layout() {
-	fio_run "$1" "$2" 4 --rw=write --bs=1M > "$T/layout.json" ||
-		missing "$1 $2: fio cannot write its files: $(tail -1 "$T/fio.log")"
+	fio_run "$1" "$2" 4 --rw=write --bs=1M > "$T/layout.json" && return
+	missing "$1 $2: fio cannot write its files: $(tail -1 "$T/fio.log")"
+	return 1
 }
 
 # Direct I/O loops for a fixed time. Buffered I/O makes one pass over files
@@ -192,7 +193,8 @@ fio_arms() {
 # throughput KIND STYLE
 throughput() {
 	local round arm rw bs jobs
-	for arm in $(fio_arms); do fio_layout "$1" "$arm"; done
+	have fio jq || { missing "throughput: fio or jq is not installed"; return; }
+	for arm in $(fio_arms); do fio_layout "$1" "$arm" || return; done
 	for ((round = 1; round <= FIO_ROUNDS; round++)); do
 		while read -r rw bs jobs; do
 			# shellcheck disable=SC2046 # a list of words
@@ -295,6 +297,7 @@ calls_added() {
 
 calls() {
 	local op arm counted
+	have strace jq || { missing "system calls: strace or jq is not installed"; return; }
 	case "$MOUNTED $ACCEL" in *none) ;; *efuse*) counted=1;; esac
 	for op in stat open write read; do
 		for arm in $(fio_arms); do
@@ -314,12 +317,21 @@ mount_once() {
 	local t0 t1 dir tries=0
 	dir=$(mnt "$1" "$2")
 	t0=$EPOCHREALTIME
-	arm_mount "$1" "$2" < /dev/null 2> "$T/mount.log" || return 1
+	timed_mount "$1" "$2" < /dev/null 2> "$T/mount.log" || return 1
 	until [ -e "$dir/tree" ]; do
 		[ $((tries += 1)) -lt 100000 ] || return 1
 	done
 	t1=$EPOCHREALTIME
 	ms_between "$t0" "$t1"
+}
+
+# Like is compared with like: mount(8) with mount(8), a command with a command.
+timed_mount() {
+	case $ACCEL.$2 in
+	mount.free) mount -t "fuse.$(program "$1")" -o "$(options "$1" "$2")" \
+			"$(source_of "$1" "$2")" "$(mnt "$1" "$2")";;
+	*)	arm_mount "$1" "$2";;
+	esac
 }
 
 # mount_time KIND: both arms one after the other; the harness adds the same to each.
@@ -376,12 +388,12 @@ instructions() {
 
 bystander_instructions() {
 	local arm a b
-	command -v valgrind > /dev/null || return 0
+	have valgrind || return 0
 	for arm in free efuse; do
 		a=$(instructions $arm 1000)
 		b=$(instructions $arm 2000)
 		if [ -z "$a" ] || [ -z "$b" ]; then continue; fi
-		sample bystander-insns "-" "read+write, instructions in user space" instructions $arm 1 \
+		sample bystander-insns "-" "read+write" instructions $arm 1 \
 			"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.1f", (b - a) / 1000 }')"
 	done
 }
@@ -391,8 +403,10 @@ bystander_instructions() {
 # served KIND: one line for $SERVED, from what efuse says of the mount.
 served() {
 	local line
-	line=$(status_json "$1" efuse | jq -r '[.channel // "unknown", .requests // 0,
-		([.cores[]?.requests] | add // 0), .dev.requests // 0,
-		.syscalls_per_request // 0, .reason // ""] | @tsv' 2>/dev/null)
-	printf '%s\t%s\n' "$1" "${line:-unknown}" >> "$SERVED"
+	have jq || { missing "channel: jq is not installed"; return; }
+	line=$(status_json "$1" efuse | jq -r 'if .channel then [.channel, .requests,
+		([.cores[].requests] | add), .dev.requests,
+		(.syscalls_per_request // 0 | . * 100 | round / 100),
+		if .reason == "" then "-" else .reason end] | @tsv else empty end' 2>/dev/null)
+	printf '%s\t%s\n' "$1" "${line:-plain	-	-	-	-	not under efuse, see below}" >> "$SERVED"
 }

@@ -11,12 +11,12 @@ BEGIN {
 		"vs_free_high,vs_pinned,vs_pinned_low,vs_pinned_high"
 }
 
-FNR > 1 && $7 != "na" {
+FNR > 1 && NF == 7 && $7 != "na" {
 	key = $1 FS $2 FS $3 FS $4
 	if (!(key in rounds))
 		order[++keys] = key
-	if ($6 > rounds[key])
-		rounds[key] = $6
+	if ($6 + 0 > rounds[key] + 0)
+		rounds[key] = $6 + 0
 	value[key, $5, $6] = $7
 }
 

@@ -21,7 +21,7 @@ BEGIN {
 	section_of["calls-added"] = "The same as strace sees it, which slows the daemon and adds waits"
 	section_of["mount"] = "Mounting"
 	section_of["bystander"] = "A process that serves no file system, if it has the shim preloaded (smaller is better)"
-	section_of["bystander-insns"] = "The same loop, counted exactly"
+	section_of["bystander-insns"] = "The same, in instructions of user space (callgrind)"
 	n = split("latency-mean latency-p99 busy-mean latency-vsw latency-migr fio-direct fio-buffered tree calls-traced calls-shim calls-added mount " \
 		"bystander bystander-insns", sections, " ")
 }
@@ -71,7 +71,7 @@ function heading(name) {
 
 function line(name) {
 	if (name == "calls-shim")
-		put(f[7], "at most 2", f[7] <= 2, f[2] " | " f[3] " | " sprintf("%.2f", f[7]))
+		put(f[7], "at most 2", f[7] < 2.005, f[2] " | " f[3] " | " sprintf("%.2f", f[7]))
 	else if (name == "calls-added")
 		printf "| %s | %.2f |\n", names(), f[7]
 	else if (name == "calls-traced")
@@ -88,7 +88,7 @@ function line(name) {
 		put(f[8], "free: at most 1", not_above(), names() " | " three(8) " | " three(11))
 	else if (name ~ /^fio/)
 		put(f[8], "at least 1", not_below(), names() " | " three(8))
-	else if (f[3] == "read+write")
+	else if (name == "bystander" && f[3] == "read+write")
 		put(f[8], "1", f[9] < 1.05, f[3] " | " three(8))
 	else
 		printf "| %s | %s | | |\n", f[3], three(8)

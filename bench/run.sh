@@ -85,9 +85,11 @@ selftest_verdict() {
 
 main() {
 	local kind
-	need_root
+	need_root_loudly
 	open_results "$OUT/bench/${SELFTEST:+selftest}"
 	uring_on
+	private_status
+	[ "$ACCEL" != mount ] || stage_sbin
 	copy_input
 	for kind in ${RUN_KINDS:-$KINDS}; do
 		run_kind "$kind"
