@@ -197,6 +197,27 @@ static bool stopping(struct uring *u)
 }
 
 /*
+ * Looks after the single thread while it is in the idle class. The lock keeps
+ * the worker from ending meanwhile.
+ */
+static bool watch_worker(struct uring *u)
+{
+	struct stats_head *st = u->session->stats;
+	bool again = false;
+
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) != 1)
+		return false;
+	pthread_mutex_lock(&u->lock);
+	if (u->workers) {
+		again = place_watch(&u->workers->place, count_now());
+		count_set(&st->idle_backoffs, u->workers->place.backoffs);
+	}
+	pthread_mutex_unlock(&u->lock);
+	count_set(&st->idle_class, again);
+	return again;
+}
+
+/*
  * Sleeps. While a reserve is missing, a few short naps are taken to find the
  * workers busy; then the next request that one of them fetches wakes us.
  */
@@ -224,7 +245,10 @@ static void serve(struct uring *u)
 		port_submit(&u->keeper);
 		if (stopping(u))
 			break;
-		rest(u, missing, &naps);
+		if (watch_worker(u))
+			port_nap(&u->keeper, PLACE_WATCH_NS);
+		else
+			rest(u, missing, &naps);
 		count_add(&u->session->stats->syscalls, u->keeper.syscalls);
 		u->keeper.syscalls = 0;
 	}

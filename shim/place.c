@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * place.c - where a thread runs.
+ * place.c - where and how a thread runs. See place.h.
  *
  * Locality is most of the gain: a wake-up across cores costs ten times one on
  * the same core. All of this is best effort; a refused system call only means
  * that the thread stays where the scheduler puts it.
+ *
+ * A struct place is its thread's own, but for `idle`, `not_before`,
+ * `backoffs` and `progress`, which the keeper reads and writes too. Whoever
+ * changes `idle` from 1 to 0 makes the system call that goes with it.
  */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shim/place.h"
+#include "shim/real.h"
 
 #define FOLLOW_STREAK 4
-
-void place_init(struct place *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->core = PLACE_NOWHERE;
-	p->wanted = PLACE_NOWHERE;
-	p->usable = sched_getaffinity(0, sizeof(p->allowed), &p->allowed) == 0;
-}
+#define WINDOW 64			/* requests between two decisions */
+#define ENTER_NS (WINDOW * 250000ull)	/* 4,000 a second and more: enter */
+#define LEAVE_NS (WINDOW * 1000000ull)	/* 1,000 a second and less: leave */
+#define BACKOFF_NS 10000000ull		/* after the first forced exit, doubled */
+#define BACKOFF_MAX 10			/* doublings: ten seconds */
+#define STILL_LOOKS 25			/* looks without a request: leave */
 
 unsigned int place_here(void)
 {
@@ -26,6 +35,8 @@ unsigned int place_here(void)
 
 	return core < 0 ? 0 : (unsigned int)core;
 }
+
+/* --- affinity ------------------------------------------------------------- */
 
 bool place_pin(struct place *p, unsigned int core)
 {
@@ -43,7 +54,7 @@ bool place_pin(struct place *p, unsigned int core)
 	return true;
 }
 
-void place_unpin(struct place *p)
+static void unpin(struct place *p)
 {
 	if (p->core == PLACE_NOWHERE)
 		return;
@@ -60,4 +71,159 @@ bool place_follow(struct place *p, unsigned int core)
 	if (p->core == (int)core || ++p->streak < FOLLOW_STREAK)
 		return false;
 	return place_pin(p, core);
+}
+
+/* --- the idle class ------------------------------------------------------- */
+
+/* CAP_SYS_NICE in effect, by capget(2): no library for one bit. */
+static bool has_cap_sys_nice(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(__NR_capget, &head, data))
+		return false;
+	return data[CAP_SYS_NICE / 32].effective & (1u << (CAP_SYS_NICE % 32));
+}
+
+/*
+ * sched(7): leaving SCHED_IDLE takes CAP_SYS_NICE, or a nice value within
+ * RLIMIT_NICE. Only a thread of the normal class and nice value is moved.
+ */
+static bool may_idle(void)
+{
+	struct rlimit nice;
+
+	if (sched_getscheduler(0) != SCHED_OTHER || getpriority(PRIO_PROCESS, 0) != 0)
+		return false;
+	if (has_cap_sys_nice())
+		return true;
+	return getrlimit(RLIMIT_NICE, &nice) == 0 && nice.rlim_cur >= 20;
+}
+
+void place_init(struct place *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->core = PLACE_NOWHERE;
+	p->wanted = PLACE_NOWHERE;
+	p->usable = sched_getaffinity(0, sizeof(p->allowed), &p->allowed) == 0;
+	p->tid = (pid_t)syscall(__NR_gettid);
+	p->may_idle = may_idle();
+}
+
+static void set_class(pid_t tid, int policy)
+{
+	struct sched_param none = { 0 };
+
+	sched_setscheduler(tid, policy, &none);
+}
+
+static bool leave_idle(struct place *p)
+{
+	if (!__atomic_exchange_n(&p->idle, 0, __ATOMIC_SEQ_CST))
+		return false;
+	set_class(p->tid, SCHED_OTHER);
+	return true;
+}
+
+void place_release(struct place *p)
+{
+	leave_idle(p);
+	unpin(p);
+}
+
+/* Reads a small file of /proc into BUF as a string. Returns whether it did. */
+static bool read_file(const char *path, char *buf, size_t room)
+{
+	int fd = real()->open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return false;
+	len = syscall(__NR_read, fd, buf, room - 1);
+	syscall(__NR_close, fd);
+	if (len <= 0)
+		return false;
+	buf[len] = '\0';
+	return true;
+}
+
+/* Whether fewer tasks are runnable than there are cores: proc_loadavg(5). */
+static bool cores_to_spare(void)
+{
+	unsigned int running;
+	char buf[128];
+
+	return read_file("/proc/loadavg", buf, sizeof(buf)) &&
+	       sscanf(buf, "%*s %*s %*s %u/", &running) == 1 &&
+	       (long)running < sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static bool enter_idle(struct place *p, uint64_t now)
+{
+	if (!p->may_idle || now < __atomic_load_n(&p->not_before, __ATOMIC_RELAXED))
+		return false;
+	if (!cores_to_spare()) {
+		__atomic_store_n(&p->not_before, now + BACKOFF_NS, __ATOMIC_RELAXED);
+		return false;
+	}
+	set_class(p->tid, SCHED_IDLE);
+	__atomic_store_n(&p->idle, 1, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+bool place_pace(struct place *p, uint64_t now)
+{
+	uint64_t took;
+
+	__atomic_store_n(&p->progress, p->progress + 1, __ATOMIC_RELAXED);
+	if (++p->window < WINDOW)
+		return false;
+	took = now - p->window_start;
+	p->window = 0;
+	p->window_start = now;
+	if (took > LEAVE_NS)
+		leave_idle(p);
+	else if (took < ENTER_NS && !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
+		return enter_idle(p, now);
+	return false;
+}
+
+/* Whether thread TID is running or waits to run: proc_pid_stat(5). */
+static bool runnable(pid_t tid)
+{
+	char path[64], buf[256], *state;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	if (!read_file(path, buf, sizeof(buf)))
+		return false;
+	state = strrchr(buf, ')');
+	return state && state[1] && state[2] == 'R';
+}
+
+static void back_off(struct place *p, uint64_t now)
+{
+	unsigned int n = __atomic_fetch_add(&p->backoffs, 1, __ATOMIC_RELAXED);
+	unsigned int shift = n < BACKOFF_MAX ? n : BACKOFF_MAX;
+
+	__atomic_store_n(&p->not_before, now + (BACKOFF_NS << shift), __ATOMIC_RELAXED);
+	leave_idle(p);
+}
+
+bool place_watch(struct place *p, uint64_t now)
+{
+	uint64_t progress = __atomic_load_n(&p->progress, __ATOMIC_RELAXED);
+
+	if (!__atomic_load_n(&p->idle, __ATOMIC_SEQ_CST))
+		return false;
+	if (progress != p->watched) {
+		p->watched = progress;
+		p->still = 0;
+	} else if (runnable(p->tid)) {
+		back_off(p, now);
+	} else if (++p->still >= STILL_LOOKS) {
+		p->still = 0;
+		leave_idle(p);
+	}
+	return __atomic_load_n(&p->idle, __ATOMIC_SEQ_CST);
 }

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * place.h - which core a thread of the daemon runs on: the only file that
+ * place.h - where and how a thread of the daemon runs: the only file that
  * changes affinity or scheduling class.
  *
  * A thread is only ever narrowed to one core of those it was allowed when the
  * shim first saw it, and widened to exactly those again.
+ *
+ * The idle class. A single thread that follows its caller meets a scheduler
+ * that, waking the caller while the thread still runs on the same core, moves
+ * the caller to an idle one: they chase each other. A core that runs nothing
+ * but SCHED_IDLE threads counts as idle, and the caller stays. But such a
+ * thread gets next to nothing on a core that others want. So it enters the
+ * class only while requests come fast and the machine has cores to spare, only
+ * if it can leave it by itself, and under the eyes of the keeper, which takes
+ * it out as soon as it is runnable without getting anywhere.
  */
 #ifndef EFUSE_SHIM_PLACE_H
 #define EFUSE_SHIM_PLACE_H
 
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #define PLACE_NOWHERE (-1)
+#define PLACE_WATCH_NS 2000000	/* how often the keeper looks */
 
 struct place {
 	cpu_set_t allowed;	/* as the shim found it */
@@ -20,9 +32,21 @@ struct place {
 	int wanted;		/* where the last callers were */
 	unsigned int streak;	/* requests in a row from `wanted` */
 	bool usable;		/* affinity can be read and set */
+
+	pid_t tid;
+	bool may_idle;		/* normal class now, and able to return to it */
+	int idle;		/* 1 while in the idle class; atomic */
+	unsigned int window;	/* requests since window_start */
+	uint64_t window_start;	/* ns */
+	uint64_t not_before;	/* ns: no new attempt earlier; atomic */
+	unsigned int backoffs;	/* times the keeper took it out; atomic */
+
+	uint64_t progress;	/* counts up with every request; atomic */
+	uint64_t watched;	/* the keeper's: progress when it last looked */
+	unsigned int still;	/* the keeper's: looks without progress */
 };
 
-/* Remembers where the calling thread may run. */
+/* Remembers where and how the calling thread runs. */
 void place_init(struct place *p);
 
 /* The core the calling thread is on. */
@@ -31,13 +55,30 @@ unsigned int place_here(void);
 /* Pins the calling thread to CORE if it may run there. Returns whether it did. */
 bool place_pin(struct place *p, unsigned int core);
 
-/* Lets the calling thread run wherever it was allowed. */
-void place_unpin(struct place *p);
+/*
+ * Lets the calling thread run wherever, and in the class, it was found: before
+ * it makes children, and at its end.
+ */
+void place_release(struct place *p);
 
 /*
  * A request came from CORE: after a few in a row from the same one the calling
  * thread is moved there. Returns whether it moved.
  */
 bool place_follow(struct place *p, unsigned int core);
+
+/*
+ * A single thread was handed a request at NOW (CLOCK_MONOTONIC, ns). Every few
+ * dozen requests it decides about the idle class. Returns whether the thread
+ * entered it: the keeper must then watch.
+ */
+bool place_pace(struct place *p, uint64_t now);
+
+/*
+ * The keeper's look, every PLACE_WATCH_NS, at another thread. Takes it out of
+ * the idle class when it is runnable without progress, or has had nothing to
+ * do for a while. Returns whether to look again.
+ */
+bool place_watch(struct place *p, uint64_t now);
 
 #endif

@@ -42,7 +42,7 @@ void worker_children(void)
 	struct worker *w;
 
 	for (w = mine; w; w = w->next_mine)
-		place_unpin(&w->place);
+		place_release(&w->place);
 }
 
 void worker_forked(void)
@@ -148,7 +148,7 @@ static void linger(struct uring *u, struct worker *w)
 	struct port_event ev;
 	int left = LINGER_MS / TICK_MS;
 
-	place_unpin(&w->place);
+	place_release(&w->place);
 	while (entries_waiting(w) && !uring_is_dead(u) && (forever || left-- > 0)) {
 		port_nap(&w->port, TICK_MS * 1000000L);
 		while (port_next(&w->port, &ev))
@@ -165,7 +165,7 @@ static void worker_end(struct worker *w)
 	leave(u, w);
 	linger(u, w);
 	count_add(&w->session->stats->syscalls, w->port.syscalls);
-	place_unpin(&w->place);
+	place_release(&w->place);
 	port_close(&w->port);
 	session_put(w->session);
 	free(w);
@@ -299,17 +299,20 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
 }
 
-/* The keeper waits for a moment when workers are busy: this is one. */
-static void tell_keeper(struct uring *u)
+static void wake_keeper(struct uring *u)
 {
-	if (!__atomic_load_n(&u->keeper_wants, __ATOMIC_RELAXED))
-		return;
-	if (!__atomic_exchange_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST))
-		return;
 	pthread_mutex_lock(&u->lock);
 	if (u->keeper.state != PORT_GONE)
 		port_nudge(&u->keeper);
 	pthread_mutex_unlock(&u->lock);
+}
+
+/* The keeper waits for a moment when workers are busy: this is one. */
+static void tell_keeper(struct uring *u)
+{
+	if (__atomic_load_n(&u->keeper_wants, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST))
+		wake_keeper(u);
 }
 
 /* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
@@ -329,6 +332,9 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 	count_request(count_block(w->session, e->qid), in.opcode);
 	e->since = count_now();
 	w->lastq = e->qid;
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1 &&
+	    place_pace(&w->place, e->since))
+		wake_keeper(u);
 	if (in.opcode == FUSE_NOTIFY_REPLY) {
 		/* No reply will come: the kernel only wants its entry back. */
 		proto_retrieve_in(buf, (size_t)len);
@@ -451,10 +457,13 @@ static void find_place(struct uring *u, struct worker *w)
 {
 	bool moved;
 
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1) {
 		moved = place_follow(&w->place, w->lastq);
-	else
+	} else {
+		if (__atomic_load_n(&w->place.idle, __ATOMIC_RELAXED))
+			place_release(&w->place);
 		moved = place_pin(&w->place, w->home);
+	}
 	if (moved) {
 		w->port.syscalls++;
 		count_add(&w->session->stats->migrations, 1);
