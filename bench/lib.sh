@@ -128,7 +128,7 @@ stop_daemons() {
 }
 
 daemons() {
-	pgrep -f "(bindfs|ntfs-3g|sshfs|ssh) .*$T/"
+	pgrep -f "(bindfs|ntfs-3g|sshfs|ssh|efuse) .*$T/"
 }
 
 no_daemons() {

@@ -370,6 +370,7 @@ static int prepare(struct worker *w)
 	void *buf;
 	int err = -posix_memalign(&buf, ALIGN, set.bs < ALIGN ? ALIGN : set.bs);
 
+	w->fd = w->fd2 = -1;
 	if (err)
 		return err;
 	w->buf = buf;
@@ -378,17 +379,27 @@ static int prepare(struct worker *w)
 	return err ? err : warm_up(w);
 }
 
+static void finish(struct worker *w)
+{
+	free(w->buf);
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->fd2 >= 0)
+		close(w->fd2);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
 	w->err = prepare(w);
 	pthread_barrier_wait(&start_line);
-	if (w->err)
-		return NULL;
-	counters(w, -1);
-	w->err = measure(w);
-	counters(w, 1);
+	if (!w->err) {
+		counters(w, -1);
+		w->err = measure(w);
+		counters(w, 1);
+	}
+	finish(w);
 	return NULL;
 }
 
