@@ -62,8 +62,9 @@ int program_find(const char *name, char path_out[PATH_MAX])
 
 		if (!this_err)
 			return 0;
-		if (this_err == -EACCES)
-			err = -EACCES;	/* what execvp(3) reports when none is better */
+		/* It is there and cannot be executed: told, unless a later one can. */
+		if (this_err == -EACCES && access(path_out, F_OK) == 0)
+			err = -EACCES;
 		d += len;
 	}
 	return err;

@@ -256,7 +256,7 @@ sleep 987654
 END
 chmod 755 "$T/never"
 for sig in TERM INT HUP; do
-	timeout --preserve-status -s $sig 0.5 mount.efuse "$T/never#$S" "$M" 2> "$T/err"
+	timeout --preserve-status -s $sig 1.5 mount.efuse "$T/never#$S" "$M" 2> "$T/err"
 	is "SIG$sig while it waits" "$?" 8
 	ok "SIG$sig leaves no process" gone '^sleep 987654'
 done
