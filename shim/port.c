@@ -59,7 +59,8 @@ static int ring_open(struct port *p)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			 IORING_SETUP_CQSIZE,
 		.cq_entries = CQ_ENTRIES,
 	};
 	int err = io_uring_queue_init_params(SQ_ENTRIES, &p->ring, &params);
@@ -223,6 +224,20 @@ void port_nap(struct port *p, long ns)
 
 	p->syscalls++;
 	io_uring_wait_cqe_timeout(&p->ring, &cqe, &ts);
+}
+
+bool port_ready(const struct port *p)
+{
+	return io_uring_cq_ready(&p->ring) ||
+	       (__atomic_load_n(p->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN);
+}
+
+void port_collect(struct port *p)
+{
+	if (io_uring_cq_ready(&p->ring))
+		return;
+	p->syscalls++;
+	io_uring_get_events(&p->ring);
 }
 
 static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct port_event *ev)

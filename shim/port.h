@@ -77,6 +77,12 @@ int port_wait(struct port *p, bool cancel);
 /* The same for at most NS nanoseconds, and no cancellation point. */
 void port_nap(struct port *p, long ns);
 
+/* Whether something is there for port_collect(). No system call. */
+bool port_ready(const struct port *p);
+
+/* Lets what is there become completions, without waiting. */
+void port_collect(struct port *p);
+
 /* Takes the next completion without waiting: true and *EV, or false. */
 bool port_next(struct port *p, struct port_event *ev);
 

@@ -55,6 +55,8 @@ struct worker {
 	unsigned int lastq;		/* queue of the last request */
 	bool lane_turn;			/* take from the lane before the own ring */
 	uint64_t slowest_ns;		/* of its answers of late */
+	unsigned int spin_credit;	/* spins that paid lately */
+	unsigned int spin_refused;	/* waits without credit */
 	struct place place;
 };
 

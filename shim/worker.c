@@ -17,11 +17,14 @@
 #include "shim/count.h"
 #include "shim/proto.h"
 #include "shim/real.h"
+#include "shim/settings.h"
 #include "shim/uring.h"
 
 #define LINGER_MS 200		/* a joinable thread may stay this long */
 #define TICK_MS 20
 #define SYSCALLS_BATCH 16
+#define SPIN_CREDIT 8
+#define SPIN_RETRY 256
 
 static __thread struct worker *mine;	/* of this thread, one per session */
 static pthread_key_t exit_key;
@@ -441,9 +444,58 @@ static bool has_work(struct uring *u, struct worker *w)
 	       __atomic_load_n(&w->port.inbox, __ATOMIC_SEQ_CST) || uring_is_dead(u);
 }
 
+static void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Whether something came within the time that the mounting user allows. */
+static bool spin_for(struct uring *u, struct worker *w)
+{
+	uint64_t end = count_now() + settings_get()->poll_us * 1000ull;
+
+	do {
+		if (port_ready(&w->port) || has_work(u, w))
+			return true;
+		cpu_relax();
+	} while (count_now() < end);
+	return false;
+}
+
+/*
+ * Looks for the next request for a moment instead of sleeping: only if the
+ * last caller runs on another core, which a spinning thread does not keep from
+ * it, and as long as it pays: each miss costs a credit, each hit earns one, and
+ * now and then a thread without credit tries again.
+ */
+static bool spin(struct uring *u, struct worker *w)
+{
+	if (!settings_get()->poll_us || place_here() == w->lastq)
+		return false;
+	if (!w->spin_credit && ++w->spin_refused % SPIN_RETRY)
+		return false;
+	if (!spin_for(u, w)) {
+		if (w->spin_credit)
+			w->spin_credit--;
+		return false;
+	}
+	if (w->spin_credit < SPIN_CREDIT)
+		w->spin_credit++;
+	port_collect(&w->port);
+	count_add(&w->session->stats->spins, 1);
+	return true;
+}
+
 static int sleep_until_work(struct uring *u, struct worker *w)
 {
 	int err = 0;
+
+	if (spin(u, w))
+		return 0;
 
 	__atomic_store_n(&w->port.state, PORT_WAITING, __ATOMIC_SEQ_CST);
 	if (!has_work(u, w))
