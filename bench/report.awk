@@ -103,18 +103,19 @@ function latency(	want, good) {
 		good = f[8] <= 1 / 1.4
 	} else if (f[2] != "sshfs" && f[3] ~ /^(stat|open|write)$/) {
 		want = want ", pinned: at most 1.25"
-		good = good && f[11] != "" && f[11] <= 1.25
+		good = f[11] != "" && f[11] <= 1.25 ? good : 0
 	}
 	put(f[8], want, good, names() " | " three(8) " | " three(11))
 }
 
-# A cell is worse when its median is and three of four rounds say so.
+# A cell is worse when its median is and three of four rounds say so; when
+# only the median is, rounds disagree and the cell says nothing: 2.
 function not_above() {
-	return f[8] <= 1 || f[9] <= 1
+	return f[8] <= 1 ? 1 : f[9] <= 1 ? 2 : 0
 }
 
 function not_below() {
-	return f[8] >= 1 || f[10] >= 1
+	return f[8] >= 1 ? 1 : f[10] >= 1 ? 2 : 0
 }
 
 function put(value, want, good, text) {
@@ -127,7 +128,9 @@ function put(value, want, good, text) {
 		good = 0
 	if (!good)
 		missed = missed "\n- " f[1] ": " f[2] " " f[3]
-	printf "| %s | %s | %s |\n", text, want, good ? "yes" : "**NO**"
+	if (good == 2)
+		unclear = unclear "\n- " f[1] ": " f[2] " " f[3]
+	printf "| %s | %s | %s |\n", text, want, good == 2 ? "unclear" : good ? "yes" : "**NO**"
 }
 
 function names() {
@@ -142,10 +145,12 @@ function summary() {
 	if (selftest)
 		return
 	print "\n## Held against what is wanted\n"
-	if (missed == "")
+	if (missed unclear == "")
 		print checked " of " checked " hold."
-	else
+	if (missed != "")
 		print "Not held, of " checked ":\n" missed
+	if (unclear != "")
+		print "\nUnclear, the rounds disagree (more of them, or a quieter machine):\n" unclear
 }
 
 function unable(	l) {
