@@ -324,8 +324,13 @@ static int prepare(struct run *run, struct msg *why)
 	return err ? msg_set_errno(why, err, "cannot prepare the output of %s", run->name) : 0;
 }
 
-static void finish(struct run *run)
+/*
+ * After a failure the signals stay blocked: one that came twice must not end us
+ * before the reason is told.
+ */
+static void finish(struct run *run, bool failed)
 {
+	read_signals(run);
 	relay_close(&run->relay);
 	closep(&run->exec_fd);
 	closep(&run->mounts_fd);
@@ -334,7 +339,8 @@ static void finish(struct run *run)
 	reaper_close(&run->reaper);
 	sigaction(SIGPIPE, &run->old_pipe, NULL);
 	sigaction(SIGCHLD, &run->old_child, NULL);
-	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+	if (!failed)
+		sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 }
 
 int daemon_mount(const struct daemon_plan *plan, int *mount_id, struct msg *why)
@@ -354,6 +360,6 @@ int daemon_mount(const struct daemon_plan *plan, int *mount_id, struct msg *why)
 	if (err && run.reaper.pid > 0)
 		clean_up(&run, why);
 	*mount_id = err ? 0 : run.probed_id;
-	finish(&run);
+	finish(&run, err != 0);
 	return err;
 }
