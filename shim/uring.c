@@ -23,6 +23,14 @@
 
 /* --- lane and nudges ------------------------------------------------------ */
 
+void uring_nudge_port(struct uring *u, struct port *p)
+{
+	if (p->state == PORT_GONE)
+		return;
+	port_nudge(p);
+	count_add(&u->session->stats->syscalls, 1);
+}
+
 static bool nudge(struct worker *w)
 {
 	int waiting = PORT_WAITING;
@@ -30,7 +38,7 @@ static bool nudge(struct worker *w)
 	if (!__atomic_compare_exchange_n(&w->port.state, &waiting, PORT_NUDGED, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
-	port_nudge(&w->port);
+	uring_nudge_port(w->session->uring, &w->port);
 	return true;
 }
 
@@ -88,7 +96,7 @@ void uring_dead(struct uring *u)
 		return;
 	pthread_mutex_lock(&u->lock);
 	for (w = u->workers; w; w = w->next)
-		port_nudge(&w->port);
+		uring_nudge_port(u, &w->port);
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -151,7 +159,7 @@ static bool commit_by_worker(struct uring *u, struct entry *e)
 			continue;
 		inbox_push(&w->port, e);
 		if (__atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) != PORT_BUSY) {
-			port_nudge(&w->port);
+			uring_nudge_port(u, &w->port);
 			return true;
 		}
 		w->port.inbox = e->next;
@@ -164,8 +172,7 @@ static void commit_elsewhere(struct uring *u, struct entry *e)
 	pthread_mutex_lock(&u->lock);
 	if (!commit_by_worker(u, e)) {
 		inbox_push(&u->keeper, e);
-		if (u->keeper.state != PORT_GONE)
-			port_nudge(&u->keeper);
+		uring_nudge_port(u, &u->keeper);
 	}
 	pthread_mutex_unlock(&u->lock);
 }

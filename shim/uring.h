@@ -136,6 +136,9 @@ void uring_lane_push(struct uring *u, struct entry *e);
 /* The oldest of the lane, or NULL. */
 struct entry *uring_lane_pop(struct uring *u);
 
+/* Wakes the thread of P, which is the keeper's or in the list, under the lock. */
+void uring_nudge_port(struct uring *u, struct port *p);
+
 /* Wakes one waiting worker, if any, preferring one at home on core QID. */
 void uring_nudge_one(struct uring *u, unsigned int qid);
 

@@ -111,8 +111,7 @@ static void leave(struct uring *u, struct worker *w)
 		e->next = u->keeper.inbox;
 		u->keeper.inbox = e;
 	}
-	if (u->keeper.state != PORT_GONE)
-		port_nudge(&u->keeper);
+	uring_nudge_port(u, &u->keeper);
 	pthread_mutex_unlock(&u->lock);
 	count_add(&count_block(u->session, w->home)->workers, (uint32_t)-1);
 	count_add(&u->session->stats->threads, (uint32_t)-1);
@@ -305,8 +304,7 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 static void wake_keeper(struct uring *u)
 {
 	pthread_mutex_lock(&u->lock);
-	if (u->keeper.state != PORT_GONE)
-		port_nudge(&u->keeper);
+	uring_nudge_port(u, &u->keeper);
 	pthread_mutex_unlock(&u->lock);
 }
 
