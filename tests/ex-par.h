@@ -128,7 +128,7 @@ static int par_fight_one(int who)
 	uint64_t state = (uint64_t)who + 99;
 	char a[16], b[16];
 
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 150; i++) {
 		int fd;
 
 		snprintf(a, sizeof(a), "fight-%d", (int)(ex_random(&state) % 5));

@@ -3,7 +3,8 @@
  * prog-exercise.c - the file system exerciser.
  *
  *   prog-exercise DIR BACKING|- [--seed N] [--ops N] [--only SECTION]
- *                 [--features LIST] [--no LIST] [--seconds N] [--list]
+ *                 [--features LIST] [--no LIST] [--seconds N]
+ *                 [--skip SECTION] [--list]
  *
  * Runs every section (ex-data.h, ex-name.h, ex-par.h, ex-random.h) in DIR and
  * again in a scratch folder of a local file system ($TMPDIR), then compares the
@@ -71,7 +72,7 @@ struct run {
 	char dir[PATH_MAX];	/* our folder below DIR */
 	char ref[PATH_MAX];	/* the same on a local file system */
 	char backing[PATH_MAX];	/* the same below BACKING, or "" */
-	const char *only;
+	const char *only, *skip;
 	unsigned int seconds;
 	unsigned int required;
 	unsigned int left_out;
@@ -244,6 +245,13 @@ static void finish(void)
 	       run.failed, run.skipped, (unsigned long long)run.x.seed);
 }
 
+static bool wanted(const char *name)
+{
+	if (run.skip && strcmp(run.skip, name) == 0)
+		return false;
+	return !run.only || strcmp(run.only, name) == 0;
+}
+
 static void exercise(void)
 {
 	unsigned int flags = tree_flags(run.x.features);
@@ -253,7 +261,7 @@ static void exercise(void)
 		say_fail("features", "a required feature is missing");
 	}
 	for (size_t i = 0; i < NSECTIONS; i++)
-		if (!run.only || strcmp(run.only, sections[i].name) == 0)
+		if (wanted(sections[i].name))
 			section_run(&sections[i]);
 	if (chdir("/") || run.failed)
 		return;	/* the trees differ where it failed */
@@ -273,7 +281,7 @@ static void list_sections(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: prog-exercise DIR BACKING|- [--seed N] [--ops N] [--only SECTION]\n"
-		"       [--features LIST] [--no LIST] [--seconds N] [--list]\n");
+		"       [--features LIST] [--no LIST] [--seconds N] [--skip SECTION] [--list]\n");
 	return 2;
 }
 
@@ -282,7 +290,7 @@ static int parse(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "only", 1, 0, 'o' },
 		{ "features", 1, 0, 'f' }, { "no", 1, 0, 'x' }, { "seconds", 1, 0, 't' },
-		{ "list", 0, 0, 'l' }, { 0 },
+		{ "skip", 1, 0, 'k' }, { "list", 0, 0, 'l' }, { 0 },
 	};
 	int c;
 
@@ -291,6 +299,7 @@ static int parse(int argc, char **argv)
 		case 's': run.x.seed = strtoull(optarg, NULL, 0); break;
 		case 'n': run.x.ops = (unsigned int)atoi(optarg); break;
 		case 'o': run.only = optarg; break;
+		case 'k': run.skip = optarg; break;
 		case 't': run.seconds = (unsigned int)atoi(optarg); break;
 		case 'f': if (probe_parse(optarg, &run.required)) return -1; break;
 		case 'x': if (probe_parse(optarg, &run.left_out)) return -1; break;
