@@ -203,17 +203,18 @@ static bool stopping(struct uring *u)
 static bool watch_worker(struct uring *u)
 {
 	struct stats_head *st = u->session->stats;
+	int core = PLACE_NOWHERE;
 	bool again = false;
 
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) != 1)
-		return false;
 	pthread_mutex_lock(&u->lock);
-	if (u->workers) {
+	if (u->workers && !u->workers->next) {
 		again = place_watch(&u->workers->place, count_now());
+		core = __atomic_load_n(&u->workers->place.core, __ATOMIC_RELAXED);
 		count_set(&st->idle_backoffs, u->workers->place.backoffs);
 	}
 	pthread_mutex_unlock(&u->lock);
 	count_set(&st->idle_class, again);
+	place_away(&u->keeper_place, again ? core : PLACE_NOWHERE);
 	return again;
 }
 
@@ -260,6 +261,7 @@ static void *keeper_main(void *arg)
 	int err;
 
 	prctl(PR_SET_NAME, "efuse-keeper");
+	place_init(&u->keeper_place);
 	err = port_open(&u->keeper, u->devfd, u->nqueues);
 	step_set(u, STEP_READY, err);
 	if (err)

@@ -50,7 +50,7 @@ bool place_pin(struct place *p, unsigned int core)
 	CPU_SET(core, &one);
 	if (sched_setaffinity(0, sizeof(one), &one))
 		return false;
-	p->core = (int)core;
+	__atomic_store_n(&p->core, (int)core, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -59,7 +59,20 @@ static void unpin(struct place *p)
 	if (p->core == PLACE_NOWHERE)
 		return;
 	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
-	p->core = PLACE_NOWHERE;
+	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
+}
+
+void place_away(struct place *p, int core)
+{
+	cpu_set_t others = p->allowed;
+
+	if (!p->usable || p->away == core)
+		return;
+	p->away = core;
+	if (core >= 0 && core < CPU_SETSIZE)
+		CPU_CLR(core, &others);
+	if (CPU_COUNT(&others))
+		sched_setaffinity(0, sizeof(others), &others);
 }
 
 bool place_follow(struct place *p, unsigned int core)
@@ -106,6 +119,7 @@ void place_init(struct place *p)
 	memset(p, 0, sizeof(*p));
 	p->core = PLACE_NOWHERE;
 	p->wanted = PLACE_NOWHERE;
+	p->away = PLACE_NOWHERE;
 	p->usable = sched_getaffinity(0, sizeof(p->allowed), &p->allowed) == 0;
 	p->tid = (pid_t)syscall(__NR_gettid);
 	p->may_idle = may_idle();

@@ -24,11 +24,18 @@
 #include <sys/types.h>
 
 #define PLACE_NOWHERE (-1)
-#define PLACE_WATCH_NS 2000000	/* how often the keeper looks */
+
+/*
+ * How often the keeper looks: the longest that a thread which just lost its
+ * core stays in the idle class. Each look disturbs caller and thread.
+ */
+#define PLACE_WATCH_NS 8000000
+
 
 struct place {
 	cpu_set_t allowed;	/* as the shim found it */
-	int core;		/* pinned to, or PLACE_NOWHERE */
+	int core;		/* pinned to, or PLACE_NOWHERE; atomic */
+	int away;		/* kept off this core, or PLACE_NOWHERE */
 	int wanted;		/* where the last callers were */
 	unsigned int streak;	/* requests in a row from `wanted` */
 	bool usable;		/* affinity can be read and set */
@@ -54,6 +61,13 @@ unsigned int place_here(void);
 
 /* Pins the calling thread to CORE if it may run there. Returns whether it did. */
 bool place_pin(struct place *p, unsigned int core);
+
+/*
+ * Keeps the calling thread off CORE, if it has another; PLACE_NOWHERE ends it.
+ * A keeper that woke up on the core of an idle-class thread would be taken for
+ * the core's load, and drive the caller away.
+ */
+void place_away(struct place *p, int core);
 
 /*
  * Lets the calling thread run wherever, and in the class, it was found: before

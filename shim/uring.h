@@ -80,6 +80,7 @@ struct uring {
 	int dead;			/* atomic */
 
 	struct port keeper;
+	struct place keeper_place;
 	pthread_t keeper_thread;
 	bool keeper_runs;
 	int step;			/* enum keeper_step; futex-like, under step_lock */
