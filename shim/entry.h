@@ -33,7 +33,6 @@ struct entry {
 	uint64_t since;			/* CLOCK_MONOTONIC ns when handed to the daemon */
 	uint32_t opcode;
 	uint16_t qid;
-	bool settle;			/* commit on the replying thread's own ring */
 };
 
 #define ENTRY_HINTS 1024

@@ -9,16 +9,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shim/count.h"
+#include "shim/proto.h"
 #include "shim/real.h"
 #include "shim/uring.h"
 
 #define STACK_SIZE (128 * 1024)
 #define ENTRIES_PER_QUEUE 1024
-#define NAPS 4
-#define NAP_NS 1000000
+#define IDLE_LOOKS 16	/* looks that find nobody busy before the keeper rests */
 
 enum keeper_step { STEP_NONE, STEP_READY, STEP_START, STEP_STARTED, STEP_STOP };
 
@@ -61,6 +64,37 @@ static int add_entry(struct uring *u, unsigned int qid)
 	return err;
 }
 
+/* Whether E came back with our own request, see pull(). */
+static bool is_pull(const struct entry *e)
+{
+	struct fuse_in_header in;
+
+	memcpy(&in, e->hdr->in_out, sizeof(in));
+	return in.opcode == FUSE_NOTIFY_REPLY && in.unique == PROTO_PULL_UNIQUE;
+}
+
+/* The kernel wants no answer, only the entry: and so pulls the next request. */
+static void answer_pull(struct uring *u, struct entry *e)
+{
+	struct fuse_out_header out = { .len = sizeof(out), .unique = PROTO_PULL_UNIQUE };
+
+	e->commit_id = e->hdr->ent.commit_id;
+	memcpy(e->hdr->in_out, &out, sizeof(out));
+	e->hdr->ent.payload_sz = 0;
+	port_commit(&u->keeper, e);
+}
+
+/* A request that found no worker's entry on top: whoever waits may have it. */
+static void got_request(struct uring *u, struct entry *e)
+{
+	if (is_pull(e)) {
+		answer_pull(u, e);
+		return;
+	}
+	__atomic_add_fetch(&u->passed[e->qid], 1, __ATOMIC_RELAXED);
+	uring_lane_push(u, e);
+}
+
 /*
  * The kernel answers a bad REGISTER at once and a good one only with a request,
  * which cannot come before the last queue has its entry.
@@ -81,7 +115,7 @@ static int register_all(struct uring *u)
 			if (ev.entry && ev.res < 0)
 				return ev.res;
 			if (ev.entry)
-				uring_lane_push(u, ev.entry);
+				got_request(u, ev.entry);
 		}
 	}
 	return 0;
@@ -93,72 +127,95 @@ static void commit_inbox(struct uring *u)
 
 	pthread_mutex_lock(&u->lock);
 	while ((e = u->keeper.inbox)) {
-		u->keeper.inbox = e->next;
 		if (port_commit(&u->keeper, e))
 			break;
+		u->keeper.inbox = e->next;
 	}
 	pthread_mutex_unlock(&u->lock);
 }
 
-/* Whether a worker at home on QID sleeps, and so could have had the request. */
-static bool home_is_free(struct uring *u, unsigned int qid)
-{
-	struct worker *w;
-	bool waiting = false;
+/* --- no queue without an entry --------------------------------------------- */
 
-	pthread_mutex_lock(&u->lock);
-	for (w = u->workers; w && !waiting; w = w->next)
-		waiting = w->home == qid &&
-			  __atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) == PORT_WAITING;
-	pthread_mutex_unlock(&u->lock);
-	return waiting;
+/*
+ * The kernel gives a request that it had to queue to the next entry that is
+ * committed, not to one that is registered. So after an entry was added to a
+ * queue that had none, a request of our own is sent through that queue: its
+ * commit pulls what is waiting there. It goes to the queue of the core which
+ * asks for it.
+ */
+static void pull(struct uring *u, unsigned int qid)
+{
+	struct proto_pull msg = proto_pull();
+
+	if (!place_pin(&u->keeper_place, qid) && place_here() != qid)
+		return;	/* a core nobody runs on */
+	(void)!syscall(__NR_write, u->devfd, &msg, sizeof(msg));
+	place_release(&u->keeper_place);
+	u->keeper_place.away = PLACE_NOWHERE;
 }
 
 /*
- * The kernel hands a request to the entry submitted last. So an entry of the
- * keeper's is a reserve, used when the workers of a core are all busy, only if
- * it was submitted before theirs; submitted while they all work, it is, for
- * they commit later. If instead a request comes to us although a worker of its
- * core sleeps, the order is wrong: the entry then settles on the ring of the
- * worker that answers, and a new reserve waits for a better moment.
+ * With one worker its own entries serve all queues, and requests wait for it in
+ * the kernel; with none, or several, every queue must have one waiting.
  */
-static void keep_reserve(struct uring *u, struct entry *e)
+static void fill_queues(struct uring *u)
 {
-	e->settle = home_is_free(u, e->qid);
-	if (u->keeper.avail[e->qid])
-		return;
-	if (!e->settle)
-		add_entry(u, e->qid);
-	else
-		u->missing[e->qid] = true;
-}
-
-static void got_request(struct uring *u, struct entry *e)
-{
-	u->passed[e->qid]++;
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) > 1)
-		keep_reserve(u, e);
-	uring_lane_push(u, e);
-}
-
-/* Adds the reserves that are due. Returns whether some still have to wait. */
-static bool fill_reserves(struct uring *u)
-{
-	bool wait = false;
+	bool alone = __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1;
 	unsigned int q;
 
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) < 2)
-		return false;
 	for (q = 0; q < u->nqueues; q++) {
-		if (!u->missing[q])
+		bool empty = __atomic_load_n(&u->waiting[q], __ATOMIC_SEQ_CST) <= 0;
+		bool asked = __atomic_exchange_n(&u->cover[q], 0, __ATOMIC_SEQ_CST);
+
+		if ((!asked && (alone || !empty)) || add_entry(u, q))
 			continue;
-		u->missing[q] = home_is_free(u, q);
-		if (u->missing[q])
-			wait = true;
-		else if (!u->keeper.avail[q])
-			add_entry(u, q);
+		port_submit(&u->keeper);
+		pull(u, q);
 	}
-	return wait;
+}
+
+/* --- no request behind a busy worker --------------------------------------- */
+
+/* Takes what W was handed and has not begun. The port is open: we have the lock. */
+static struct entry *steal(struct worker *w)
+{
+	struct entry *list = NULL, **tail = &list;
+	struct port_event ev;
+
+	while (port_next(&w->port, &ev)) {
+		if (!ev.entry || ev.res < 0)
+			continue;
+		*tail = ev.entry;
+		tail = &ev.entry->next;
+		*tail = NULL;
+	}
+	return list;
+}
+
+/*
+ * One look at all workers: what a busy one sits on for STEAL_NS goes to the
+ * lane. Returns whether one is busy, so that another look is due.
+ */
+static bool rescue(struct uring *u)
+{
+	uint64_t now = count_now(), since;
+	struct entry *stolen = NULL, *e;
+	struct worker *w;
+	bool busy = false;
+
+	pthread_mutex_lock(&u->lock);
+	for (w = u->workers; w && !stolen; w = w->next) {
+		since = w->leaving ? 0 : __atomic_load_n(&w->busy_since, __ATOMIC_SEQ_CST);
+		busy |= since != 0;
+		if (since && now > since + STEAL_NS && port_ready(&w->port))
+			stolen = steal(w);
+	}
+	pthread_mutex_unlock(&u->lock);
+	while ((e = stolen)) {
+		stolen = e->next;
+		got_request(u, e);
+	}
+	return busy;
 }
 
 static void got_device(struct uring *u, int res)
@@ -200,17 +257,20 @@ static bool stopping(struct uring *u)
  * Looks after the single thread while it is in the idle class. The lock keeps
  * the worker from ending meanwhile.
  */
-static bool watch_worker(struct uring *u)
+static bool watch_single(struct uring *u)
 {
 	struct stats_head *st = u->session->stats;
 	int core = PLACE_NOWHERE;
+	struct worker *w;
 	bool again = false;
 
 	pthread_mutex_lock(&u->lock);
-	if (u->workers && !u->workers->next) {
-		again = place_watch(&u->workers->place, count_now());
-		core = __atomic_load_n(&u->workers->place.core, __ATOMIC_RELAXED);
-		count_set(&st->idle_backoffs, u->workers->place.backoffs);
+	for (w = u->workers; w && w->leaving; w = w->next)
+		;
+	if (w) {
+		again = place_watch(&w->place, count_now());
+		core = __atomic_load_n(&w->place.core, __ATOMIC_RELAXED);
+		count_set(&st->idle_backoffs, w->place.backoffs);
 	}
 	pthread_mutex_unlock(&u->lock);
 	count_set(&st->idle_class, again);
@@ -218,38 +278,44 @@ static bool watch_worker(struct uring *u)
 	return again;
 }
 
-/*
- * Sleeps. While a reserve is missing, a few short naps are taken to find the
- * workers busy; then the next request that one of them fetches wakes us.
- */
-static void rest(struct uring *u, bool missing, unsigned int *naps)
+/* For how many ns to sleep until the next look; 0 for until somebody calls. */
+static long next_look(struct uring *u)
 {
-	if (missing && ++*naps <= NAPS) {
-		port_nap(&u->keeper, NAP_NS);
-		return;
-	}
-	*naps = 0;
-	__atomic_store_n(&u->keeper_wants, missing, __ATOMIC_SEQ_CST);
-	port_wait(&u->keeper, false);
-	__atomic_store_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_SEQ_CST) == 1)
+		return watch_single(u) ? PLACE_WATCH_NS : 0;
+	return rescue(u) ? STEAL_NS : 0;
+}
+
+/*
+ * Sleeps until called. Somebody may have become busy since the last look: so
+ * first the wish to be told, then another look.
+ */
+static void rest(struct uring *u)
+{
+	__atomic_store_n(&u->keeper_rests, 1, __ATOMIC_SEQ_CST);
+	if (!next_look(u))
+		port_wait(&u->keeper, false);
+	__atomic_store_n(&u->keeper_rests, 0, __ATOMIC_SEQ_CST);
 }
 
 static void serve(struct uring *u)
 {
-	unsigned int naps = 0;
-	bool missing;
+	unsigned int idle = 0;
+	long ns;
 
 	while (!stopping(u)) {
 		handle_events(u);
 		commit_inbox(u);
-		missing = fill_reserves(u);
+		fill_queues(u);
 		port_submit(&u->keeper);
 		if (stopping(u))
 			break;
-		if (watch_worker(u))
-			port_nap(&u->keeper, PLACE_WATCH_NS);
+		ns = next_look(u);
+		idle = ns ? 0 : idle + 1;
+		if (idle > IDLE_LOOKS)
+			rest(u);
 		else
-			rest(u, missing, &naps);
+			port_nap(&u->keeper, ns ? ns : STEAL_NS);
 		count_add(&u->session->stats->syscalls, u->keeper.syscalls);
 		u->keeper.syscalls = 0;
 	}
@@ -262,7 +328,7 @@ static void *keeper_main(void *arg)
 
 	prctl(PR_SET_NAME, "efuse-keeper");
 	place_init(&u->keeper_place);
-	err = port_open(&u->keeper, u->devfd, u->nqueues);
+	err = port_open(&u->keeper, u->devfd, u->nqueues, u->waiting);
 	step_set(u, STEP_READY, err);
 	if (err)
 		return NULL;
@@ -307,7 +373,6 @@ int keeper_prepare(struct uring *u)
 {
 	int err;
 
-	u->keeper.keeper = true;
 	err = thread_make(u);
 	if (err)
 		return err;

@@ -25,9 +25,20 @@
 #define IORING_ENTER_REGISTERED_RING (1U << 4)
 #endif
 
-static int poll_queue(struct port *p, int fd, enum port_tag tag)
+/* A free submission entry, after making room if need be; NULL without. */
+static struct io_uring_sqe *sqe_get(struct port *p)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+
+	if (sqe)
+		return sqe;
+	port_submit(p);
+	return io_uring_get_sqe(&p->ring);
+}
+
+static int poll_queue(struct port *p, int fd, enum port_tag tag)
+{
+	struct io_uring_sqe *sqe = sqe_get(p);
 
 	if (!sqe)
 		return -EBUSY;
@@ -59,7 +70,6 @@ static int ring_open(struct port *p)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 			 IORING_SETUP_CQSIZE,
 		.cq_entries = CQ_ENTRIES,
 	};
@@ -75,12 +85,13 @@ static int ring_open(struct port *p)
 	return 0;
 }
 
-int port_open(struct port *p, int devfd, unsigned int nqueues)
+int port_open(struct port *p, int devfd, unsigned int nqueues, int *waiting)
 {
 	int err;
 
 	p->devfd = devfd;
 	p->nqueues = nqueues;
+	p->waiting = waiting;
 	p->avail = calloc(nqueues, sizeof(*p->avail));
 	if (!p->avail)
 		return -ENOMEM;
@@ -116,15 +127,11 @@ void port_close(struct port *p)
 
 static struct io_uring_sqe *command(struct port *p, struct entry *e, uint32_t op)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+	struct io_uring_sqe *sqe = sqe_get(p);
 	struct abi_cmd_req *req;
 
-	if (!sqe) {
-		port_submit(p);
-		sqe = io_uring_get_sqe(&p->ring);
-		if (!sqe)
-			return NULL;
-	}
+	if (!sqe)
+		return NULL;
 	memset(sqe, 0, 2 * sizeof(*sqe));
 	sqe->opcode = IORING_OP_URING_CMD;
 	sqe->fd = p->devfd;
@@ -134,7 +141,8 @@ static struct io_uring_sqe *command(struct port *p, struct entry *e, uint32_t op
 	req->qid = e->qid;
 	req->commit_id = e->commit_id;
 	e->port = p;
-	p->avail[e->qid]++;
+	__atomic_add_fetch(&p->avail[e->qid], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&p->waiting[e->qid], 1, __ATOMIC_RELAXED);
 	return sqe;
 }
 
@@ -203,10 +211,25 @@ static int enter(struct port *p)
 	return (int)syscall(__NR_io_uring_enter, p->ring.enter_ring_fd, 0, 1, flags, NULL, 0);
 }
 
+/* Polls that ended, found by whoever took their last completion. */
+static void rearm(struct port *p)
+{
+	int tags = __atomic_load_n(&p->rearm, __ATOMIC_RELAXED);
+
+	if (!tags)
+		return;
+	tags = __atomic_exchange_n(&p->rearm, 0, __ATOMIC_ACQ_REL);
+	if (tags & PORT_NUDGE)
+		poll_queue(p, p->efd, PORT_NUDGE);
+	if (tags & PORT_DEVICE)
+		poll_queue(p, p->devfd, PORT_DEVICE);
+}
+
 int port_wait(struct port *p, bool cancel)
 {
 	int old = 0, ret;
 
+	rearm(p);
 	port_submit(p);
 	p->syscalls++;
 	if (cancel)
@@ -228,48 +251,41 @@ void port_nap(struct port *p, long ns)
 
 bool port_ready(const struct port *p)
 {
-	return io_uring_cq_ready(&p->ring) ||
-	       (__atomic_load_n(p->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN);
-}
-
-void port_collect(struct port *p)
-{
-	if (io_uring_cq_ready(&p->ring))
-		return;
-	p->syscalls++;
-	io_uring_get_events(&p->ring);
+	return __atomic_load_n(p->ring.cq.khead, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(p->ring.cq.ktail, __ATOMIC_ACQUIRE);
 }
 
 static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct port_event *ev)
 {
-	ev->res = cqe->res;
-	ev->more = cqe->flags & IORING_CQE_F_MORE;
-	ev->entry = NULL;
-	ev->tag = 0;
+	*ev = (struct port_event){ .res = cqe->res, .more = cqe->flags & IORING_CQE_F_MORE };
 	if (cqe->user_data == PORT_NUDGE || cqe->user_data == PORT_DEVICE) {
 		ev->tag = (enum port_tag)cqe->user_data;
-	} else {
-		ev->entry = (struct entry *)(uintptr_t)cqe->user_data;
-		p->avail[ev->entry->qid]--;
+		if (!ev->more && ev->res >= 0)
+			__atomic_or_fetch(&p->rearm, (int)ev->tag, __ATOMIC_RELEASE);
+		return;
 	}
+	ev->entry = (struct entry *)(uintptr_t)cqe->user_data;
+	__atomic_sub_fetch(&p->avail[ev->entry->qid], 1, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&p->waiting[ev->entry->qid], 1, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * The kernel writes a slot of the ring again only after the head has passed
+ * it, so the copy is good if the head is still where it was.
+ */
 bool port_next(struct port *p, struct port_event *ev)
 {
-	struct io_uring_cqe *cqe;
-	unsigned int head;
-	bool found = false;
+	struct io_uring_cq *cq = &p->ring.cq;
+	unsigned int head = __atomic_load_n(cq->khead, __ATOMIC_ACQUIRE);
+	struct io_uring_cqe cqe;
 
-	io_uring_for_each_cqe(&p->ring, head, cqe) {
-		event_fill(p, cqe, ev);
-		found = true;
-		break;
-	}
-	if (!found)
-		return false;
-	io_uring_cq_advance(&p->ring, 1);
-	if (ev->tag && !ev->more && ev->res >= 0)
-		poll_queue(p, ev->tag == PORT_NUDGE ? p->efd : p->devfd, ev->tag);
+	do {
+		if (head == __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE))
+			return false;
+		cqe = cq->cqes[head & cq->ring_mask];
+	} while (!__atomic_compare_exchange_n(cq->khead, &head, head + 1, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	event_fill(p, &cqe, ev);
 	return true;
 }
 

@@ -2,10 +2,13 @@
 /*
  * port.h - one thread's io_uring, and how others wake that thread.
  *
- * A port is used by its own thread alone (IORING_SETUP_SINGLE_ISSUER), except
- * port_nudge(). With IORING_SETUP_DEFER_TASKRUN a request is copied in, and
- * the thread disturbed, only when the thread asks for completions: a system
- * call of the daemon is never interrupted by one.
+ * Submitting is the thread's own (IORING_SETUP_SINGLE_ISSUER). Completions may
+ * be taken by another thread as well: whoever moves the ring's head with a
+ * compare-and-swap owns what was there. That is how a request is rescued which
+ * the kernel handed to a thread that is busy: the ring is not deferred
+ * (IORING_SETUP_DEFER_TASKRUN), so the kernel copies the request in and posts
+ * the completion when the thread next leaves the kernel, or at once if it
+ * sleeps interruptibly, whose system call the kernel then goes on with.
  */
 #ifndef EFUSE_SHIM_PORT_H
 #define EFUSE_SHIM_PORT_H
@@ -27,9 +30,10 @@ struct port {
 	int devfd;		/* the connection's /dev/fuse, not owned */
 	int state;		/* enum port_state; atomic */
 	struct entry *inbox;	/* replies to commit here, under the uring lock */
-	uint16_t *avail;	/* own entries waiting in the kernel, per queue */
+	uint16_t *avail;	/* own entries waiting in the kernel, per queue; atomic */
+	int *waiting;		/* the same of all ports, shared; atomic */
 	unsigned int nqueues;
-	bool keeper;		/* the keeper's, not a daemon thread's */
+	int rearm;		/* bits of enum port_tag: polls that ended; atomic */
 	uint64_t syscalls;	/* not yet added to the status file */
 };
 
@@ -42,10 +46,11 @@ struct port_event {
 };
 
 /*
- * Sets P up for the calling thread: ring, eventfd, and its poll. Returns 0 or
- * -errno of io_uring_setup(2), eventfd(2) or calloc.
+ * Sets P up for the calling thread: ring, eventfd, and its poll. WAITING counts
+ * the entries of every queue over all ports. Returns 0 or -errno of
+ * io_uring_setup(2), eventfd(2) or calloc.
  */
-int port_open(struct port *p, int devfd, unsigned int nqueues);
+int port_open(struct port *p, int devfd, unsigned int nqueues, int *waiting);
 
 /* Takes it down, in the thread that opened it. */
 void port_close(struct port *p);
@@ -77,13 +82,13 @@ int port_wait(struct port *p, bool cancel);
 /* The same for at most NS nanoseconds, and no cancellation point. */
 void port_nap(struct port *p, long ns);
 
-/* Whether something is there for port_collect(). No system call. */
+/* Whether a completion is there. No system call, any thread. */
 bool port_ready(const struct port *p);
 
-/* Lets what is there become completions, without waiting. */
-void port_collect(struct port *p);
-
-/* Takes the next completion without waiting: true and *EV, or false. */
+/*
+ * Takes the oldest completion without waiting: true and *EV, or false. Any
+ * thread while P is open; the thread of P must call port_wait() now and then.
+ */
 bool port_next(struct port *p, struct port_event *ev);
 
 /*

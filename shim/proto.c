@@ -227,3 +227,11 @@ void proto_retrieve_in(void *msg, size_t size)
 	if (size >= sizeof(*in) && in->opcode == FUSE_NOTIFY_REPLY)
 		in->unique &= ~RETRIEVE_BIT;
 }
+
+struct proto_pull proto_pull(void)
+{
+	return (struct proto_pull){
+		.out = { .len = sizeof(struct proto_pull), .error = FUSE_NOTIFY_RETRIEVE },
+		.arg = { .notify_unique = PROTO_PULL_UNIQUE, .nodeid = FUSE_ROOT_ID },
+	};
+}

@@ -102,4 +102,17 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 void proto_retrieve_out(void *msg, size_t size);
 void proto_retrieve_in(void *msg, size_t size);
 
+/*
+ * A FUSE_NOTIFY_RETRIEVE of nothing at all: the kernel answers with a
+ * FUSE_NOTIFY_REPLY of this `unique` in the queue of the core that wrote it.
+ */
+#define PROTO_PULL_UNIQUE (3ull << 61)
+
+struct proto_pull {
+	struct fuse_out_header out;
+	struct fuse_notify_retrieve_out arg;
+};
+
+struct proto_pull proto_pull(void);
+
 #endif

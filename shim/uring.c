@@ -17,9 +17,7 @@
 #include "shim/real.h"
 #include "shim/uring.h"
 
-/* Below this a worker may have that many entries of its home waiting. */
-#define FAST_NS 200000
-#define FAST_ENTRIES 4
+#define FAST_ENTRIES 8	/* of its home that a fast worker may have waiting */
 
 /* --- lane and nudges ------------------------------------------------------ */
 
@@ -31,6 +29,7 @@ void uring_nudge_port(struct uring *u, struct port *p)
 	count_add(&u->session->stats->syscalls, 1);
 }
 
+/* One that leaves is never PORT_WAITING. */
 static bool nudge(struct worker *w)
 {
 	int waiting = PORT_WAITING;
@@ -61,8 +60,23 @@ void uring_nudge_one(struct uring *u, unsigned int qid)
 	pthread_mutex_unlock(&u->lock);
 }
 
+void uring_pass_on(struct uring *u, unsigned int qid)
+{
+	if (__atomic_load_n(&u->lane_length, __ATOMIC_SEQ_CST) ||
+	    __atomic_load_n(&u->device_ready, __ATOMIC_SEQ_CST))
+		uring_nudge_one(u, qid);
+}
+
+void uring_wake_keeper(struct uring *u)
+{
+	pthread_mutex_lock(&u->lock);
+	uring_nudge_port(u, &u->keeper);
+	pthread_mutex_unlock(&u->lock);
+}
+
 void uring_lane_push(struct uring *u, struct entry *e)
 {
+	e->port = &u->keeper;	/* whoever had it may be gone by its reply */
 	pthread_mutex_lock(&u->lock);
 	e->next = NULL;
 	*u->lane_tail = e;
@@ -125,17 +139,16 @@ static void note_time(struct worker *w, uint64_t ns)
 		w->slowest_ns = ns;
 }
 
-/* See uring.h: whether the entry settles on the replying worker's ring. */
+/* See uring.h: whether E's next request comes to the replying worker's ring. */
 static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 {
-	bool settle = e->settle && e->qid == w->home;
+	unsigned int limit = worker_is_fast(w) ? FAST_ENTRIES : 1;
 
-	e->settle = false;
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1 || settle)
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
 		return true;
-	if (w->port.avail[e->qid] >= (w->slowest_ns < FAST_NS ? FAST_ENTRIES : 1))
+	if (e->qid != w->home && __atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED))
 		return false;
-	return e->qid == w->home || !__atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED);
+	return __atomic_load_n(&w->port.avail[e->qid], __ATOMIC_RELAXED) < limit;
 }
 
 static void inbox_push(struct port *p, struct entry *e)
@@ -155,7 +168,7 @@ static bool commit_by_worker(struct uring *u, struct entry *e)
 	struct worker *w;
 
 	for (w = u->workers; w; w = w->next) {
-		if (&w->port != e->port)
+		if (&w->port != e->port || w->leaving)
 			continue;
 		inbox_push(&w->port, e);
 		if (__atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) != PORT_BUSY) {
@@ -179,7 +192,7 @@ static void commit_elsewhere(struct uring *u, struct entry *e)
 
 int uring_commit(struct uring *u, struct worker *w, struct entry *e)
 {
-	bool fetched_here = w && w->port.avail && (e->port == &w->port || e->port->keeper);
+	bool fetched_here = w && (e->port == &w->port || e->port == &u->keeper);
 
 	if (fetched_here && keeps(u, w, e)) {
 		int err = port_commit(&w->port, e);
@@ -213,13 +226,19 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 	uint64_t ns;
 	int err;
 
-	if (total - sizeof(*out) > u->entries.payload) {
-		count_add(&s->stats->malformed, 1);
-		return -EINVAL;
-	}
+	(void)fd;
 	e = entry_claim(&u->entries, out->unique);
 	if (!e)	/* an INTERRUPT's, an old one, or nonsense: the kernel knows */
-		return channel_dev.reply(s, fd, out, iov, count, total);
+		return channel_dev.reply(s, u->devfd, out, iov, count, total);
+	if (total - sizeof(*out) > u->entries.payload) {
+		/* As fs/fuse/dev.c: the request fails, and the daemon hears of it. */
+		count_add(&s->stats->malformed, 1);
+		reply_fill(e, &(struct fuse_out_header){ .len = sizeof(*out), .error = -EIO,
+							 .unique = out->unique },
+			   NULL, 0, sizeof(*out));
+		uring_commit(u, w, e);
+		return -EINVAL;
+	}
 	reply_fill(e, out, iov, count, total);
 	ns = count_now() - e->since;
 	count_reply(count_block(s, e->qid), e->opcode, out->error, ns);
@@ -270,7 +289,8 @@ static void uring_free(struct uring *u)
 	pthread_cond_destroy(&u->step_cond);
 	free(u->at_home);
 	free(u->passed);
-	free(u->missing);
+	free(u->waiting);
+	free(u->cover);
 	free(u);
 }
 
@@ -290,8 +310,9 @@ static struct uring *uring_new(struct session *s, uint32_t payload)
 	pthread_cond_init(&u->step_cond, NULL);
 	u->at_home = calloc(u->nqueues, sizeof(*u->at_home));
 	u->passed = calloc(u->nqueues, sizeof(*u->passed));
-	u->missing = calloc(u->nqueues, sizeof(*u->missing));
-	if (!u->at_home || !u->passed || !u->missing) {
+	u->waiting = calloc(u->nqueues, sizeof(*u->waiting));
+	u->cover = calloc(u->nqueues, sizeof(*u->cover));
+	if (!u->at_home || !u->passed || !u->waiting || !u->cover) {
 		uring_free(u);
 		return NULL;
 	}

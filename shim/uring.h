@@ -7,14 +7,14 @@
  * of the core that made it. It hands it to the most recently submitted entry
  * of that queue, in the context of the thread that submitted the entry.
  *
- *   worker.c   a thread of the daemon inside read(2): has one entry waiting in
+ *   worker.c   a thread of the daemon inside read(2): has an entry waiting in
  *              the queue of its home core, so a request of that core wakes it
- *              there, and none while it is busy, so no request is ever handed
- *              to a thread that cannot take it.
- *   keeper.c   one thread of the shim per connection. It holds an entry in
- *              every queue, so that none is without, and gives what arrives
- *              there to whichever worker waits. It watches the device fd
- *              (FORGET, INTERRUPT, the end). It never runs the daemon's code.
+ *              there.
+ *   keeper.c   one thread of the shim per connection. It has the first entry of
+ *              every queue, and gives what arrives there to whichever worker
+ *              waits. It watches the device fd (FORGET, INTERRUPT, the end) and
+ *              the workers: what the kernel handed to one that is busy for
+ *              long, it passes to another. It never runs the daemon's code.
  *   uring.c    the channel: start, stop, and where a replied entry goes next.
  *
  * Where an entry is submitted next decides who serves the queue next:
@@ -25,6 +25,12 @@
  *   that a request which waits behind another is served sooner than by waking
  *   a second thread; on the keeper's ring otherwise.
  *
+ * No request waits for good. A queue in which no entry waits gets one before
+ * its last entry's request goes to the daemon; a request that reached a worker
+ * which stays busy is passed on after STEAL_NS; one that the kernel queued
+ * because no entry was there is pulled (keeper.c). What cannot be rescued is a
+ * request handed to a thread in uninterruptible sleep, until that sleep ends.
+ *
  * Locking: `lock` protects the list of workers, the lane and the inboxes, and
  * orders nudges against the end of a port. It is taken on no path that a
  * request takes which its own worker fetches and answers.
@@ -32,7 +38,9 @@
  * Sleeping: a worker stores PORT_WAITING, then looks at everything that others
  * may have left (lane, inbox, device flag, end), then sleeps; the others store
  * first and then look for PORT_WAITING, both sequentially consistent. So
- * either the worker sees the work or they see the worker, and nudge it.
+ * either the worker sees the work or they see the worker, and nudge it. A
+ * nudged worker may find something else to do first: whoever leaves with a
+ * request while work is left nudges the next.
  */
 #ifndef EFUSE_SHIM_URING_H
 #define EFUSE_SHIM_URING_H
@@ -46,6 +54,8 @@
 #include "shim/port.h"
 #include "shim/session.h"
 
+#define STEAL_NS 1000000	/* how long a worker may sit on what it has not begun */
+
 struct worker {
 	struct port port;
 	struct session *session;	/* holds a reference */
@@ -53,7 +63,9 @@ struct worker {
 	struct worker *next_mine;	/* this thread's other sessions */
 	unsigned int home;		/* its core */
 	unsigned int lastq;		/* queue of the last request */
-	bool lane_turn;			/* take from the lane before the own ring */
+	unsigned int turn;		/* whose turn it is: ring, lane, device */
+	uint64_t busy_since;		/* ns, 0 while in read(2); atomic */
+	bool leaving;			/* its thread is about to end; under the lock */
 	uint64_t slowest_ns;		/* of its answers of late */
 	unsigned int spin_credit;	/* spins that paid lately */
 	unsigned int spin_refused;	/* waits without credit */
@@ -71,8 +83,9 @@ struct uring {
 	struct entry *lane, **lane_tail;	/* requests for any worker, oldest first */
 	unsigned int *at_home;		/* workers per home core; written under the lock */
 	uint64_t *passed;		/* requests per queue that came through the keeper */
-	bool *missing;			/* queues that lack a reserve; the keeper's own */
-	bool keeper_wants;		/* it wants to know when a worker gets busy; atomic */
+	int *waiting;			/* entries waiting in the kernel per queue; atomic */
+	int *cover;			/* queues that want an entry on top now; atomic */
+	int keeper_rests;		/* it wants to know when a worker gets busy; atomic */
 
 	unsigned int nworkers;		/* atomic; written under the lock */
 	unsigned int lane_length;	/* atomic; written under the lock */
@@ -149,8 +162,26 @@ void uring_nudge_one(struct uring *u, unsigned int qid);
  */
 void uring_lost(struct uring *u, int res);
 
+/*
+ * The calling worker is off with something: if more is left, in the lane or on
+ * the device, the next one that waits is woken for it, preferring core QID.
+ */
+void uring_pass_on(struct uring *u, unsigned int qid);
+
+/* Wakes the keeper. Takes the lock. */
+void uring_wake_keeper(struct uring *u);
+
 /* The connection is gone: wakes everybody. */
 void uring_dead(struct uring *u);
+
+/* Below this a worker may have several entries of its home waiting. */
+#define FAST_NS 200000
+
+/* Whether W's answers took less than FAST_NS of late. */
+static inline bool worker_is_fast(const struct worker *w)
+{
+	return w->slowest_ns < FAST_NS;
+}
 
 static inline bool uring_is_dead(struct uring *u)
 {

@@ -57,20 +57,22 @@ void worker_forked(void)
 /* --- joining and leaving -------------------------------------------------- */
 
 /*
- * The core that lacks a worker most: where requests had to go through the
- * keeper, shared among the workers at home there; on a tie the one with fewer
- * workers, and then the one this thread is on.
+ * The core, of those this thread may run on, that lacks a worker most: where
+ * requests had to go through the keeper, shared among the workers at home
+ * there; on a tie the one with fewer workers, and then the one it is on.
  */
-static unsigned int choose_home(struct uring *u)
+static unsigned int choose_home(struct uring *u, const struct place *p)
 {
-	unsigned int here = place_here(), best = 0, q;
+	unsigned int here = place_here(), best, q;
 
-	if (here < u->nqueues)
-		best = here;
-	for (q = 0; q < u->nqueues; q++) {
-		uint64_t a = u->passed[q] / (u->at_home[q] + 1);
-		uint64_t b = u->passed[best] / (u->at_home[best] + 1);
+	best = here < u->nqueues ? here : 0;
+	for (q = 0; p->usable && q < u->nqueues && q < CPU_SETSIZE; q++) {
+		uint64_t a = __atomic_load_n(&u->passed[q], __ATOMIC_RELAXED) / (u->at_home[q] + 1);
+		uint64_t b = __atomic_load_n(&u->passed[best], __ATOMIC_RELAXED) /
+			     (u->at_home[best] + 1);
 
+		if (!CPU_ISSET(q, &p->allowed))
+			continue;
 		if (a / 64 > b / 64 || (a / 64 == b / 64 && u->at_home[q] < u->at_home[best]))
 			best = q;
 	}
@@ -80,12 +82,14 @@ static unsigned int choose_home(struct uring *u)
 static void join(struct uring *u, struct worker *w)
 {
 	pthread_mutex_lock(&u->lock);
-	w->home = choose_home(u);
+	w->home = choose_home(u, &w->place);
 	w->lastq = w->home;
 	__atomic_add_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
 	w->next = u->workers;
 	u->workers = w;
-	__atomic_add_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
+	/* Two workers and more: from now on the keeper has queues to fill. */
+	if (__atomic_add_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST) == 2)
+		uring_nudge_port(u, &u->keeper);
 	pthread_mutex_unlock(&u->lock);
 	count_add(&count_block(u->session, w->home)->workers, 1);
 	count_add(&u->session->stats->threads, 1);
@@ -93,19 +97,20 @@ static void join(struct uring *u, struct worker *w)
 		  __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1);
 }
 
-/* From here on nobody gives W anything: what its inbox holds, the keeper gets. */
+/*
+ * From here on nobody gives W anything: what its inbox holds, the keeper gets,
+ * and a nudge that it will not act on goes to the next. It stays in the list
+ * until its port closes, so that uring_dead() can wake it.
+ */
 static void leave(struct uring *u, struct worker *w)
 {
-	struct worker **p;
 	struct entry *e;
 
 	pthread_mutex_lock(&u->lock);
-	for (p = &u->workers; *p != w; p = &(*p)->next)
-		;
-	*p = w->next;
+	w->leaving = true;
 	__atomic_sub_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
 	__atomic_sub_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&w->port.state, PORT_GONE, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
 	while ((e = w->port.inbox)) {
 		w->port.inbox = e->next;
 		e->next = u->keeper.inbox;
@@ -113,8 +118,21 @@ static void leave(struct uring *u, struct worker *w)
 	}
 	uring_nudge_port(u, &u->keeper);
 	pthread_mutex_unlock(&u->lock);
+	uring_pass_on(u, w->home);
 	count_add(&count_block(u->session, w->home)->workers, (uint32_t)-1);
 	count_add(&u->session->stats->threads, (uint32_t)-1);
+}
+
+static void unlist(struct uring *u, struct worker *w)
+{
+	struct worker **p;
+
+	pthread_mutex_lock(&u->lock);
+	for (p = &u->workers; *p != w; p = &(*p)->next)
+		;
+	*p = w->next;
+	__atomic_store_n(&w->port.state, PORT_GONE, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&u->lock);
 }
 
 static unsigned int entries_waiting(const struct worker *w)
@@ -122,7 +140,7 @@ static unsigned int entries_waiting(const struct worker *w)
 	unsigned int q, sum = 0;
 
 	for (q = 0; q < w->port.nqueues; q++)
-		sum += w->port.avail[q];
+		sum += __atomic_load_n(&w->port.avail[q], __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -138,25 +156,63 @@ static bool detached(void)
 	return state == PTHREAD_CREATE_DETACHED;
 }
 
+/* Asks the keeper for an entry on top of each of W's. */
+static void cover(struct uring *u, struct worker *w)
+{
+	unsigned int q;
+
+	for (q = 0; q < w->port.nqueues; q++)
+		if (__atomic_load_n(&w->port.avail[q], __ATOMIC_RELAXED))
+			__atomic_store_n(&u->cover[q], 1, __ATOMIC_SEQ_CST);
+	uring_wake_keeper(u);
+}
+
+static void pass_all(struct uring *u, struct worker *w)
+{
+	struct port_event ev;
+
+	while (port_next(&w->port, &ev))
+		if (ev.entry && ev.res >= 0)
+			uring_lane_push(u, ev.entry);
+}
+
 /*
  * An entry that waits in the kernel cannot be taken back, and a request that
- * is handed to a dying thread is lost. So a thread that leaves stays until its
- * entries were used, passing what arrives to the others: for good when nobody
- * joins it, for a moment when somebody may.
+ * is handed to a dying thread is lost. So the keeper puts entries of its own on
+ * top of those of a thread that leaves, and the thread stays until its own were
+ * used, passing what arrives to the others: for good when nobody joins it, for
+ * a moment when somebody may.
  */
 static void linger(struct uring *u, struct worker *w)
 {
 	bool forever = detached();
-	struct port_event ev;
 	int left = LINGER_MS / TICK_MS;
 
 	place_release(&w->place);
+	if (entries_waiting(w) && !uring_is_dead(u))
+		cover(u, w);
 	while (entries_waiting(w) && !uring_is_dead(u) && (forever || left-- > 0)) {
-		port_nap(&w->port, TICK_MS * 1000000L);
-		while (port_next(&w->port, &ev))
-			if (ev.entry && ev.res >= 0)
-				uring_lane_push(u, ev.entry);
+		if (forever)
+			port_wait(&w->port, false);
+		else
+			port_nap(&w->port, TICK_MS * 1000000L);
+		pass_all(u, w);
 	}
+}
+
+/* What is lost with W's ring no longer waits anywhere: the keeper makes good. */
+static void disown(struct uring *u, struct worker *w)
+{
+	unsigned int q, lost = entries_waiting(w);
+
+	for (q = 0; q < w->port.nqueues; q++) {
+		unsigned int n = w->port.avail[q];
+
+		__atomic_sub_fetch(&u->waiting[q], (int)n, __ATOMIC_SEQ_CST);
+		count_add(&count_block(w->session, q)->entries, (uint32_t)-n);
+	}
+	if (lost && !uring_is_dead(u))
+		uring_wake_keeper(u);
 }
 
 static void worker_end(struct worker *w)
@@ -166,8 +222,9 @@ static void worker_end(struct worker *w)
 
 	leave(u, w);
 	linger(u, w);
+	unlist(u, w);
+	disown(u, w);
 	count_add(&w->session->stats->syscalls, w->port.syscalls);
-	place_release(&w->place);
 	port_close(&w->port);
 	session_put(w->session);
 	free(w);
@@ -209,7 +266,7 @@ static struct worker *worker_new(struct session *s, int *err)
 	struct uring *u = s->uring;
 	struct worker *w = calloc(1, sizeof(*w));
 
-	*err = w ? port_open(&w->port, u->devfd, u->nqueues) : -ENOMEM;
+	*err = w ? port_open(&w->port, u->devfd, u->nqueues, u->waiting) : -ENOMEM;
 	if (*err) {
 		free(w);
 		return NULL;
@@ -248,18 +305,27 @@ static void empty_inbox(struct uring *u, struct worker *w)
 	if (!__atomic_load_n(&w->port.inbox, __ATOMIC_SEQ_CST))
 		return;
 	pthread_mutex_lock(&u->lock);
-	while ((e = w->port.inbox)) {
+	while ((e = w->port.inbox) && !port_commit(&w->port, e))
 		w->port.inbox = e->next;
-		port_commit(&w->port, e);
-	}
 	pthread_mutex_unlock(&u->lock);
 	port_submit(&w->port);
 }
 
-/* Whether queue QID is this worker's to keep an entry in. */
-static bool serves(struct uring *u, const struct worker *w, unsigned int qid)
+static bool alone(struct uring *u)
 {
-	return qid == w->home || __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1;
+	return __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1;
+}
+
+/* Another entry for queue QID on W's own ring. */
+static void add_entry(struct uring *u, struct worker *w, unsigned int qid)
+{
+	struct entry *e = entry_new(&u->entries, (uint16_t)qid);
+
+	if (!e)
+		return;	/* the keeper tries again */
+	port_register(&w->port, e);
+	port_submit(&w->port);
+	count_add(&count_block(w->session, qid)->entries, 1);
 }
 
 /*
@@ -268,16 +334,25 @@ static bool serves(struct uring *u, const struct worker *w, unsigned int qid)
  */
 static void ensure_entry(struct uring *u, struct worker *w, unsigned int qid)
 {
-	struct entry *e;
-
-	if (w->port.avail[qid] || !serves(u, w, qid))
+	if (__atomic_load_n(&w->port.avail[qid], __ATOMIC_RELAXED))
 		return;
-	e = entry_new(&u->entries, (uint16_t)qid);
-	if (!e)
-		return;	/* the keeper's entry serves the queue */
-	port_register(&w->port, e);
-	port_submit(&w->port);
-	count_add(&count_block(w->session, qid)->entries, 1);
+	if (qid == w->home || alone(u))
+		add_entry(u, w, qid);
+}
+
+/*
+ * The request of the last entry that waited in queue QID goes to the daemon:
+ * the next request of that core must find another. Of the own ring, while this
+ * worker answers fast; else of the keeper's, who passes requests on.
+ */
+static void replace_last(struct uring *u, struct worker *w, unsigned int qid)
+{
+	if (__atomic_load_n(&u->waiting[qid], __ATOMIC_SEQ_CST) > 0 || alone(u))
+		return;
+	if (w->port.avail && qid == w->home && worker_is_fast(w))
+		add_entry(u, w, qid);
+	else
+		uring_wake_keeper(u);
 }
 
 static void answer_error(struct uring *u, struct worker *w, struct entry *e, int error)
@@ -301,19 +376,44 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
 }
 
-static void wake_keeper(struct uring *u)
-{
-	pthread_mutex_lock(&u->lock);
-	uring_nudge_port(u, &u->keeper);
-	pthread_mutex_unlock(&u->lock);
-}
-
-/* The keeper waits for a moment when workers are busy: this is one. */
+/* A keeper that rests is told when there is a busy worker to watch. */
 static void tell_keeper(struct uring *u)
 {
-	if (__atomic_load_n(&u->keeper_wants, __ATOMIC_RELAXED) &&
-	    __atomic_exchange_n(&u->keeper_wants, false, __ATOMIC_SEQ_CST))
-		wake_keeper(u);
+	if (!alone(u) && __atomic_load_n(&u->keeper_rests, __ATOMIC_SEQ_CST) &&
+	    __atomic_exchange_n(&u->keeper_rests, 0, __ATOMIC_SEQ_CST))
+		uring_wake_keeper(u);
+}
+
+/*
+ * A FUSE_NOTIFY_REPLY gets no reply: the kernel only wants its entry back. The
+ * keeper's own (see keeper.c) is none of the daemon's business.
+ */
+static ssize_t deliver_notify_reply(struct uring *u, struct worker *w, struct entry *e,
+				    uint64_t unique, void *buf, ssize_t len)
+{
+	struct stats_core *core = count_block(w->session, e->qid);
+
+	answer_error(u, w, e, 0);
+	if (unique == PROTO_PULL_UNIQUE)
+		return 0;
+	count_request(core, FUSE_NOTIFY_REPLY);
+	count_reply(core, FUSE_NOTIFY_REPLY, 0, 0);
+	proto_retrieve_in(buf, (size_t)len);
+	return len;
+}
+
+/* E's request is now the daemon's. */
+static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64_t unique)
+{
+	e->since = count_now();
+	count_request(count_block(w->session, e->qid), e->opcode);
+	w->lastq = e->qid;
+	__atomic_store_n(&w->busy_since, e->since, __ATOMIC_SEQ_CST);
+	replace_last(u, w, e->qid);
+	if (alone(u) && place_pace(&w->place, e->since))
+		uring_wake_keeper(u);
+	tell_keeper(u);
+	entry_publish(&u->entries, e, unique);
 }
 
 /* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
@@ -330,28 +430,24 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 		return 0;
 	}
 	proto_ring_assemble(e->hdr, e->payload, (size_t)len, buf);
-	count_request(count_block(w->session, e->qid), in.opcode);
-	e->since = count_now();
-	w->lastq = e->qid;
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1 &&
-	    place_pace(&w->place, e->since))
-		wake_keeper(u);
-	if (in.opcode == FUSE_NOTIFY_REPLY) {
-		/* No reply will come: the kernel only wants its entry back. */
-		proto_retrieve_in(buf, (size_t)len);
-		answer_error(u, w, e, 0);
-		count_reply(count_block(w->session, e->qid), in.opcode, 0, 0);
-		return len;
-	}
-	tell_keeper(u);
-	entry_publish(&u->entries, e, in.unique);
+	if (in.opcode == FUSE_NOTIFY_REPLY)
+		return deliver_notify_reply(u, w, e, in.unique, buf, len);
+	hand_over(u, w, e, in.unique);
 	return len;
+}
+
+static void count_device(struct session *s, const struct fuse_in_header *in)
+{
+	struct stats_core *core = count_dev_block(s);
+
+	count_request(core, in->opcode);
+	__atomic_sub_fetch(&core->depth, 1, __ATOMIC_RELAXED);
 }
 
 /*
  * FORGET, INTERRUPT and the like. The flag is lowered before the read and
- * raised again after a success, so that a message which arrives in between is
- * not missed: its poll event raises the flag once more.
+ * raised again unless there was nothing, so that a message which arrives in
+ * between is not missed: its poll event raises the flag once more.
  */
 static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t size)
 {
@@ -362,18 +458,14 @@ static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t 
 	__atomic_store_n(&u->device_ready, 0, __ATOMIC_SEQ_CST);
 	w->port.syscalls++;
 	len = syscall(__NR_read, u->devfd, buf, size);
-	if (len < 0) {
-		if (errno == ENODEV || errno == ECONNABORTED)
-			uring_dead(u);
-		return 0;
-	}
+	if (len < 0 && (errno == ENODEV || errno == ECONNABORTED))
+		uring_dead(u);
+	if (len < 0 && errno != EINTR && errno != ENOENT)
+		return errno == EINVAL ? -EINVAL : 0;
 	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
-	if ((size_t)len >= sizeof(struct fuse_in_header)) {
-		count_request(count_dev_block(w->session),
-			      ((struct fuse_in_header *)buf)->opcode);
-		__atomic_sub_fetch(&count_dev_block(w->session)->depth, 1, __ATOMIC_RELAXED);
-	}
-	return len;
+	if (len >= (ssize_t)sizeof(struct fuse_in_header))
+		count_device(w->session, buf);
+	return len < 0 ? 0 : len;
 }
 
 /* The lane holds requests of every core: say so when one changed cores. */
@@ -419,20 +511,22 @@ static ssize_t from_ring(struct uring *u, struct worker *w, void *buf, size_t si
 	return 0;
 }
 
+/* Whose turn it is comes first, so that none of the three starves another. */
 static ssize_t take(struct uring *u, struct worker *w, void *buf, size_t size)
 {
-	ssize_t len = 0;
+	static ssize_t (*const from[])(struct uring *, struct worker *, void *, size_t) = {
+		from_ring, from_lane, from_ring, from_device,
+	};
+	unsigned int i;
+	ssize_t len;
 
-	w->lane_turn = !w->lane_turn;
-	if (w->lane_turn)
-		len = from_lane(u, w, buf, size);
-	if (!len)
-		len = from_ring(u, w, buf, size);
-	if (!len)
-		len = from_device(u, w, buf, size);
-	if (!len && !w->lane_turn)
-		len = from_lane(u, w, buf, size);
-	return len;
+	w->turn++;
+	for (i = 0; i < 4; i++) {
+		len = from[(w->turn + i) % 4](u, w, buf, size);
+		if (len)
+			return len;
+	}
+	return 0;
 }
 
 static bool has_work(struct uring *u, struct worker *w)
@@ -483,7 +577,6 @@ static bool spin(struct uring *u, struct worker *w)
 	}
 	if (w->spin_credit < SPIN_CREDIT)
 		w->spin_credit++;
-	port_collect(&w->port);
 	count_add(&w->session->stats->spins, 1);
 	return true;
 }
@@ -491,6 +584,8 @@ static bool spin(struct uring *u, struct worker *w)
 static int sleep_until_work(struct uring *u, struct worker *w)
 {
 	int err = 0;
+
+	__atomic_store_n(&w->busy_since, 0, __ATOMIC_RELAXED);
 
 	if (spin(u, w))
 		return 0;
@@ -507,7 +602,7 @@ static void find_place(struct uring *u, struct worker *w)
 {
 	bool moved;
 
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1) {
+	if (alone(u)) {
 		moved = place_follow(&w->place, w->lastq);
 	} else {
 		if (__atomic_load_n(&w->place.idle, __ATOMIC_RELAXED))
@@ -532,7 +627,6 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size)
 {
 	struct uring *u = w->session->uring;
 	ssize_t len;
-	int err;
 
 	flush_count(w);
 	find_place(u, w);
@@ -546,11 +640,16 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size)
 		ensure_entry(u, w, w->lastq);
 		len = take(u, w, buf, size);
 		if (len)
-			return len;
-		err = sleep_until_work(u, w);
-		if (err && err != -EAGAIN)
-			return err;
+			break;
+		len = sleep_until_work(u, w);
+		if (len && len != -EAGAIN)
+			break;
 	}
+	empty_inbox(u, w);
+	if (!__atomic_load_n(&w->busy_since, __ATOMIC_RELAXED))
+		__atomic_store_n(&w->busy_since, count_now(), __ATOMIC_SEQ_CST);
+	uring_pass_on(u, w->home);
+	return len;
 }
 
 /*
@@ -574,6 +673,9 @@ ssize_t worker_next_without_port(struct session *s, void *buf, size_t size)
 			if (len)
 				return len;
 		}
+		len = from_device(s->uring, &none, buf, size);
+		if (len)
+			return len;
 		if (nanosleep(&nap, NULL))
 			return -EINTR;
 	}
