@@ -29,7 +29,10 @@ static bool probe_coherent(void)
 
 static bool probe_symlink(void)
 {
-	return symlink("probe", "probe-sym") == 0;
+	char buf[8];
+
+	return symlink("probe", "probe-sym") == 0 &&
+	       readlink("probe-sym", buf, sizeof(buf)) == 5;
 }
 
 static bool probe_xattr(void)

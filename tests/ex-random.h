@@ -136,7 +136,7 @@ static int64_t random_symlink(uint64_t *state)
 	char path[32];
 
 	random_path(state, path);
-	return symlink("../r0/f0", path);
+	return symlink("f0", path);
 }
 
 static int64_t random_mkdir(uint64_t *state)
@@ -185,7 +185,7 @@ static const struct random_op random_ops[] = {
 	{ "rename", 0, random_rename },		{ "rename", 0, random_rename },
 	{ "mkdir", 0, random_mkdir },		{ "rmdir", 0, random_rmdir },
 	{ "chmod", F_CHMOD, random_chmod },	{ "stat", 0, random_stat },
-	{ "link", F_COHERENT, random_link },	{ "symlink", F_SYMLINK, random_symlink },
+	{ "link", F_LINK | F_COHERENT, random_link },	{ "symlink", F_SYMLINK, random_symlink },
 };
 
 #define RANDOM_OPS	(sizeof(random_ops) / sizeof(*random_ops))

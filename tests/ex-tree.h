@@ -143,9 +143,10 @@ static int tree_node(struct tree *t)
 	return err;
 }
 
+/* What libfuse calls an open file that was unlinked is no part of the tree. */
 static int tree_skip_dots(const struct dirent *de)
 {
-	return strcmp(de->d_name, ".") && strcmp(de->d_name, "..");
+	return strncmp(de->d_name, ".fuse_hidden", 12) && strcmp(de->d_name, ".") && strcmp(de->d_name, "..");
 }
 
 static int tree_by_name(const struct dirent **a, const struct dirent **b)

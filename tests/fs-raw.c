@@ -86,6 +86,8 @@ static void *raw_loop(void *arg)
 		perror("fs-raw: epoll, pipe");
 		return (void *)1;
 	}
+	if (first && raw.small)
+		raw_try_small(&io, "before-init");
 	while ((len = raw_fetch(&io)) > 0) {
 		const struct fuse_in_header *ih = (const void *)io.buf;
 		bool init = ih->opcode == FUSE_INIT;
@@ -97,6 +99,8 @@ static void *raw_loop(void *arg)
 		raw_dispatch(&io);
 		if (init && first && raw.fork_after_init)
 			raw_fork();
+		if (init && raw.small && raw_try_small(&io, "after-init") > 0)
+			raw_dispatch(&io);	/* not refused: then not lost either */
 	}
 	return len == -ENODEV ? NULL : (void *)1;
 }
@@ -107,8 +111,6 @@ static int raw_serve(void)
 	void *ret;
 	int err = 0;
 
-	if (raw.small)
-		raw_try_small("before-init");
 	for (unsigned int i = 0; i + 1 < raw.threads; i++)
 		if (pthread_create(&thread[i], NULL, raw_loop, (void *)1))
 			return 1;

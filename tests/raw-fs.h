@@ -44,11 +44,8 @@ static int raw_init(struct raw_io *io, const struct fuse_in_header *ih)
 		.flags = FUSE_BIG_WRITES, .max_write = RAW_WRITE, .max_background = 12,
 		.congestion_threshold = 9,
 	};
-	int err = raw_answer(io, ih->unique, 0, &out, raw_init_size(raw.minor));
 
-	if (raw.small)
-		raw_try_small("after-init");
-	return err;
+	return raw_answer(io, ih->unique, 0, &out, raw_init_size(raw.minor));
 }
 
 static int raw_entry(struct raw_io *io, uint64_t unique, uint64_t ino)

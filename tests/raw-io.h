@@ -190,12 +190,12 @@ static void raw_log(const char *what, const char *name, int first, int second)
 }
 
 /* A buffer below the protocol's minimum is refused with EINVAL, at any time. */
-static void raw_try_small(const char *when)
+static ssize_t raw_try_small(struct raw_io *io, const char *when)
 {
-	unsigned char buf[512];
-	ssize_t ret = read(raw.fd, buf, sizeof(buf));
+	ssize_t ret = read(raw.fd, io->buf, 512);
 
 	raw_log("small", when, ret < 0 ? errno : 0, 0);
+	return ret;
 }
 
 #endif

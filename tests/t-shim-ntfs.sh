@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # t-shim-ntfs.sh - ntfs-3g (fuse-lite, always single-threaded) on an image and,
 # where there is a loop device, on a block device (fuseblk).
-# shellcheck source=tests/lib-shim.sh disable=SC1091
+# shellcheck source=tests/lib-shim.sh disable=SC1091,SC2317
 . "$(dirname "$0")/lib-shim.sh"
 need_program ntfs-3g mkntfs
 shim_begin "$@"
@@ -33,7 +33,9 @@ run uring "with permissions" "$T/ntfs.img" ,permissions,big_writes
 run dev image "$T/ntfs.img"
 
 free_loop() {
+	local status=$?
 	[ -z "$loop" ] || losetup -d "$loop"
+	(exit "$status")
 	cleanup
 }
 

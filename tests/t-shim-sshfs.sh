@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # t-shim-sshfs.sh - sshfs over a sshd of our own on loopback. Its replies come
 # from a thread that never reads a request.
-# shellcheck source=tests/lib-shim.sh disable=SC1091
+# shellcheck source=tests/lib-shim.sh disable=SC1091,SC2317
 . "$(dirname "$0")/lib-shim.sh"
-# shellcheck source=tests/lib-sshd.sh disable=SC1091
+# shellcheck source=tests/lib-sshd.sh disable=SC1091,SC2317
 . "$(dirname "$0")/lib-sshd.sh"
 need_program sshfs sshd ssh-keygen
 shim_begin "$@"
 
 NOCACHE=dir_cache=no,attr_timeout=0,entry_timeout=0,negative_timeout=0
-WANT=symlink,link,direct,chmod,utimes,unlinked
+WANT=direct,mmap,chmod,utimes,unlinked
 
 stop_all() {
+	local status=$?
 	sshd_stop
+	(exit "$status")
 	cleanup
 }
 trap stop_all EXIT
