@@ -6,10 +6,12 @@
  * the same core. All of this is best effort; a refused system call only means
  * that the thread stays where the scheduler puts it.
  *
- * A struct place is its thread's own, but for `idle`, `not_before`,
+ * A struct place is its thread's own, but for `idle`, `may_idle`, `not_before`,
  * `backoffs` and `progress`, which the keeper reads and writes too. Whoever
- * changes `idle` from 1 to 0 makes the system call that goes with it.
+ * changes `idle` from 1 to 0 makes the system call that goes with it, and
+ * changes it back to 1 when that is refused.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -28,6 +30,15 @@
 #define BACKOFF_NS 10000000ull		/* after the first forced exit, doubled */
 #define BACKOFF_MAX 10			/* doublings: ten seconds */
 #define STILL_LOOKS 25			/* looks without a request: leave */
+#define NICE_ZERO_LIMIT 20		/* RLIMIT_NICE that allows nice 0: 20 - 0 */
+
+/*
+ * What the calling thread was allowed before a place of it was pinned. A thread
+ * that reads from several connections has a place for each, and those made
+ * after the first pin would take the one core for all it may use.
+ */
+static __thread cpu_set_t found;
+static __thread unsigned int pins;	/* places of this thread that are pinned */
 
 unsigned int place_here(void)
 {
@@ -44,12 +55,17 @@ bool place_pin(struct place *p, unsigned int core)
 
 	if (p->core == (int)core)
 		return false;
-	if (!p->usable || core >= CPU_SETSIZE || !CPU_ISSET(core, &p->allowed))
+	if (!p->usable || core >= CPU_SETSIZE || !CPU_ISSET(core, &p->pinnable))
 		return false;
 	CPU_ZERO(&one);
 	CPU_SET(core, &one);
-	if (sched_setaffinity(0, sizeof(one), &one))
+	if (sched_setaffinity(0, sizeof(one), &one)) {
+		/* A cpuset that shrank, say: not once more with every request. */
+		CPU_CLR(core, &p->pinnable);
 		return false;
+	}
+	if (p->core == PLACE_NOWHERE)
+		pins++;
 	__atomic_store_n(&p->core, (int)core, __ATOMIC_RELAXED);
 	return true;
 }
@@ -59,6 +75,7 @@ static void unpin(struct place *p)
 	if (p->core == PLACE_NOWHERE)
 		return;
 	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+	pins--;
 	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
 }
 
@@ -111,7 +128,15 @@ static bool may_idle(void)
 		return false;
 	if (has_cap_sys_nice())
 		return true;
-	return getrlimit(RLIMIT_NICE, &nice) == 0 && nice.rlim_cur >= 20;
+	return getrlimit(RLIMIT_NICE, &nice) == 0 && nice.rlim_cur >= NICE_ZERO_LIMIT;
+}
+
+static bool allowed_get(cpu_set_t *allowed)
+{
+	if (!pins && sched_getaffinity(0, sizeof(found), &found))
+		return false;
+	*allowed = found;
+	return true;
 }
 
 void place_init(struct place *p)
@@ -120,30 +145,54 @@ void place_init(struct place *p)
 	p->core = PLACE_NOWHERE;
 	p->wanted = PLACE_NOWHERE;
 	p->away = PLACE_NOWHERE;
-	p->usable = sched_getaffinity(0, sizeof(p->allowed), &p->allowed) == 0;
+	p->usable = allowed_get(&p->allowed);
+	p->pinnable = p->allowed;
 	p->tid = (pid_t)syscall(__NR_gettid);
 	p->may_idle = may_idle();
 }
 
-static void set_class(pid_t tid, int policy)
+static int set_class(pid_t tid, int policy)
 {
 	struct sched_param none = { 0 };
 
-	sched_setscheduler(tid, policy, &none);
+	return sched_setscheduler(tid, policy, &none) ? -errno : 0;
+}
+
+/*
+ * For whoever has changed `idle` to 0. Rights that the daemon gave up meanwhile
+ * may leave the thread where it is: then it is said to be there still, so that
+ * the keeper and the thread itself try again, and it never goes back in.
+ */
+static bool make_normal(struct place *p)
+{
+	if (set_class(p->tid, SCHED_OTHER) != -EPERM)
+		return true;	/* it is, or the thread is gone */
+	__atomic_store_n(&p->may_idle, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->idle, 1, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 static bool leave_idle(struct place *p)
 {
-	if (!__atomic_exchange_n(&p->idle, 0, __ATOMIC_SEQ_CST))
-		return false;
-	set_class(p->tid, SCHED_OTHER);
-	return true;
+	return __atomic_exchange_n(&p->idle, 0, __ATOMIC_SEQ_CST) && make_normal(p);
 }
 
 void place_release(struct place *p)
 {
 	leave_idle(p);
 	unpin(p);
+}
+
+/*
+ * The class is asked of the kernel: the keeper may have marked the parent's
+ * thread as taken out just before the fork and have done it only after.
+ */
+void place_forked(struct place *p)
+{
+	p->tid = (pid_t)syscall(__NR_gettid);
+	if (p->may_idle && sched_getscheduler(0) == SCHED_IDLE)
+		__atomic_store_n(&p->idle, 1, __ATOMIC_SEQ_CST);
+	place_release(p);
 }
 
 /* Reads a small file of /proc into BUF as a string. Returns whether it did. */
@@ -173,17 +222,38 @@ static bool cores_to_spare(void)
 	       (long)running < sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static bool enter_idle(struct place *p, uint64_t now)
+static void not_for(struct place *p, uint64_t now, uint64_t ns)
 {
-	if (!p->may_idle || now < __atomic_load_n(&p->not_before, __ATOMIC_RELAXED))
-		return false;
-	if (!cores_to_spare()) {
-		__atomic_store_n(&p->not_before, now + BACKOFF_NS, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->not_before, now + ns, __ATOMIC_RELAXED);
+}
+
+/*
+ * `idle` is set first: the keeper, or another who takes the thread out, must
+ * not find it outside when it is about to go in. Whoever did so before our
+ * system call did it in vain, and it is done again here.
+ */
+static bool go_idle(struct place *p)
+{
+	__atomic_store_n(&p->idle, 1, __ATOMIC_SEQ_CST);
+	if (set_class(p->tid, SCHED_IDLE)) {
+		__atomic_store_n(&p->may_idle, false, __ATOMIC_RELAXED);
+		__atomic_store_n(&p->idle, 0, __ATOMIC_SEQ_CST);
 		return false;
 	}
-	set_class(p->tid, SCHED_IDLE);
-	__atomic_store_n(&p->idle, 1, __ATOMIC_SEQ_CST);
-	return true;
+	return __atomic_load_n(&p->idle, __ATOMIC_SEQ_CST) || !make_normal(p);
+}
+
+/* The right to leave is asked for anew: a daemon may have dropped root since. */
+static bool enter_idle(struct place *p, uint64_t now)
+{
+	if (!__atomic_load_n(&p->may_idle, __ATOMIC_RELAXED) ||
+	    now < __atomic_load_n(&p->not_before, __ATOMIC_RELAXED))
+		return false;
+	if (!cores_to_spare() || !may_idle()) {
+		not_for(p, now, BACKOFF_NS);
+		return false;
+	}
+	return go_idle(p);
 }
 
 bool place_pace(struct place *p, uint64_t now)
@@ -220,7 +290,7 @@ static void back_off(struct place *p, uint64_t now)
 	unsigned int n = __atomic_fetch_add(&p->backoffs, 1, __ATOMIC_RELAXED);
 	unsigned int shift = n < BACKOFF_MAX ? n : BACKOFF_MAX;
 
-	__atomic_store_n(&p->not_before, now + (BACKOFF_NS << shift), __ATOMIC_RELAXED);
+	not_for(p, now, BACKOFF_NS << shift);
 	leave_idle(p);
 }
 

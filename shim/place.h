@@ -31,9 +31,9 @@
  */
 #define PLACE_WATCH_NS 8000000
 
-
 struct place {
-	cpu_set_t allowed;	/* as the shim found it */
+	cpu_set_t allowed;	/* as the shim found the thread */
+	cpu_set_t pinnable;	/* the same without cores that were refused */
 	int core;		/* pinned to, or PLACE_NOWHERE; atomic */
 	int away;		/* kept off this core, or PLACE_NOWHERE */
 	int wanted;		/* where the last callers were */
@@ -41,7 +41,7 @@ struct place {
 	bool usable;		/* affinity can be read and set */
 
 	pid_t tid;
-	bool may_idle;		/* normal class now, and able to return to it */
+	bool may_idle;		/* normal class now, and able to return to it; atomic */
 	int idle;		/* 1 while in the idle class; atomic */
 	unsigned int window;	/* requests since window_start */
 	uint64_t window_start;	/* ns */
@@ -74,6 +74,12 @@ void place_away(struct place *p, int core);
  * it makes children, and at its end.
  */
 void place_release(struct place *p);
+
+/*
+ * The same in the child of fork(2), whose one thread goes on with the place of
+ * the thread that made it: P still names the parent's.
+ */
+void place_forked(struct place *p);
 
 /*
  * A request came from CORE: after a few in a row from the same one the calling

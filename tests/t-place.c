@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * t-place.c - where and how a thread runs, as shim/place.c remembers and
+ * restores it: over several connections, over fork(2), and without the rights.
+ */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/place.h"
+
+#define NOBODY 65534
+#define MANY 200	/* requests, more than between two decisions */
+
+static int tests, failures;
+
+static void check(int good, const char *what)
+{
+	tests++;
+	failures += !good;
+	printf("%sok %d - %s\n", good ? "" : "not ", tests, what);
+}
+
+static int allowed(cpu_set_t *set)
+{
+	return sched_getaffinity(0, sizeof(*set), set) ? -1 : CPU_COUNT(set);
+}
+
+static int first_of(const cpu_set_t *set)
+{
+	int core = 0;
+
+	while (!CPU_ISSET(core, set))
+		core++;
+	return core;
+}
+
+static void pin_test(void)
+{
+	struct place a, b;
+	cpu_set_t before, now;
+	int core;
+
+	allowed(&before);
+	core = first_of(&before);
+	place_init(&a);
+	check(place_pin(&a, (unsigned int)core) && allowed(&now) == 1 && CPU_ISSET(core, &now),
+	      "pin: to one core");
+	place_init(&b);
+	check(CPU_EQUAL(&b.allowed, &before), "pin: a second place sees what was allowed before");
+	place_release(&a);
+	allowed(&now);
+	check(CPU_EQUAL(&now, &before), "pin: released to what was allowed");
+}
+
+/* A core that does not exist is refused by the kernel as one of a lost cpuset. */
+static void refused_test(void)
+{
+	struct place p;
+
+	place_init(&p);
+	CPU_SET(CPU_SETSIZE - 1, &p.allowed);
+	CPU_SET(CPU_SETSIZE - 1, &p.pinnable);
+	check(!place_pin(&p, CPU_SETSIZE - 1), "pin: a core that is refused");
+	check(!CPU_ISSET(CPU_SETSIZE - 1, &p.pinnable), "pin: is not tried again");
+	check(CPU_ISSET(CPU_SETSIZE - 1, &p.allowed), "pin: and is still allowed");
+}
+
+/* As place_pace() leaves it, without its wait for a core to spare. */
+static void go_idle(struct place *p)
+{
+	struct sched_param none = { 0 };
+
+	place_init(p);
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	p->idle = 1;
+}
+
+/* Runs FN in a child; whether it returned true. */
+static bool in_child(bool (*fn)(struct place *), struct place *p)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fn(p) ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static bool child_is_free(struct place *p)
+{
+	place_forked(p);
+	return sched_getscheduler(0) == SCHED_OTHER && !p->idle;
+}
+
+static bool child_has_no_rights(struct place *p)
+{
+	place_forked(p);
+	go_idle(p);
+	if (setresuid(NOBODY, NOBODY, NOBODY))
+		return false;
+	place_release(p);
+	return sched_getscheduler(0) == SCHED_IDLE && p->idle && !p->may_idle;
+}
+
+static bool child_stays_out(struct place *p)
+{
+	uint64_t now = 1000000000;
+	bool entered = false;
+	int i;
+
+	place_forked(p);
+	place_init(p);
+	if (!p->may_idle || setresuid(NOBODY, NOBODY, NOBODY))
+		return false;
+	for (i = 0; i < MANY; i++)
+		entered |= place_pace(p, now += 1000);
+	return !entered && sched_getscheduler(0) == SCHED_OTHER;
+}
+
+static void idle_test(void)
+{
+	struct place p;
+
+	place_init(&p);
+	if (getuid() || !p.may_idle) {
+		printf("ok %d - idle class # SKIP needs root with CAP_SYS_NICE\n", ++tests);
+		return;
+	}
+	go_idle(&p);
+	check(in_child(child_is_free, &p), "idle: a child leaves the class");
+	check(sched_getscheduler(0) == SCHED_IDLE, "idle: its parent does not");
+	p.idle = 0;
+	check(in_child(child_is_free, &p), "idle: a child that was marked as out leaves it too");
+	p.idle = 1;
+	check(in_child(child_has_no_rights, &p), "idle: without the right to leave it is not said");
+	check(in_child(child_stays_out, &p), "idle: nor entered without the right to leave");
+	place_release(&p);
+	check(sched_getscheduler(0) == SCHED_OTHER, "idle: left at the end");
+}
+
+int main(void)
+{
+	pin_test();
+	refused_test();
+	idle_test();
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
