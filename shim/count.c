@@ -112,10 +112,27 @@ int count_open(struct session *s, unsigned int ncores)
 		return -ENOMEM;
 	s->stats = map;
 	s->stats_size = size;
-	s->stats_path = path;
+	s->stats_pid = getpid();
+	__atomic_store_n(&s->stats_path, path, __ATOMIC_RELEASE);
 	head_fill(s, ncores);
 	__atomic_store_n(&s->stats->magic, STATS_MAGIC, __ATOMIC_RELEASE);
 	return 0;
+}
+
+/* The path has one owner, who removes the file: the last put, or the end. */
+static void file_remove(struct session *s)
+{
+	char *path = __atomic_exchange_n(&s->stats_path, NULL, __ATOMIC_ACQ_REL);
+
+	if (path && s->stats_pid == getpid())
+		unlink(path);
+	free(path);
+}
+
+static void unmap(struct session *s)
+{
+	munmap(s->stats, s->stats_size);
+	s->stats = NULL;
 }
 
 void count_close(struct session *s)
@@ -123,12 +140,32 @@ void count_close(struct session *s)
 	if (!s->stats)
 		return;
 	count_set(&s->stats->state, STATS_STATE_ENDED);
-	if (s->stats_path)
-		unlink(s->stats_path);
-	munmap(s->stats, s->stats_size);
-	free(s->stats_path);
-	s->stats = NULL;
-	s->stats_path = NULL;
+	file_remove(s);
+	unmap(s);
+}
+
+void count_forget(struct session *s)
+{
+	if (!s->stats)
+		return;
+	s->stats_pid = 0;
+	file_remove(s);
+	unmap(s);
+}
+
+/*
+ * A program may exit with threads that still hold the session. They may count
+ * on: the memory stays. A child's exit must not remove the parent's file.
+ */
+static void remove_own(struct session *s)
+{
+	if (s->stats_pid == getpid())
+		file_remove(s);
+}
+
+__attribute__((destructor)) static void remove_files(void)
+{
+	session_each(remove_own);
 }
 
 static struct stats_op *op_slot(struct stats_core *core, uint32_t opcode)

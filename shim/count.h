@@ -24,6 +24,9 @@ int count_open(struct session *s, unsigned int ncores);
 /* Unmaps and removes it. */
 void count_close(struct session *s);
 
+/* Unmaps what is the parent's, in the child of fork(2). The file stays. */
+void count_forget(struct session *s);
+
 /* CLOCK_MONOTONIC in ns. */
 static inline uint64_t count_now(void)
 {

@@ -31,9 +31,31 @@
 
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct session *free_list;
+static struct session *all;	/* grows at the head only; atomic */
 static uint32_t next_index;
 
 /* --- life ----------------------------------------------------------------- */
+
+static struct session *session_make(void)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->next_all = __atomic_load_n(&all, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&all, &s->next_all, s, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
+	return s;
+}
+
+void session_each(void (*fn)(struct session *s))
+{
+	struct session *s = __atomic_load_n(&all, __ATOMIC_ACQUIRE);
+
+	for (; s; s = s->next_all)
+		fn(s);
+}
 
 static struct session *session_alloc(void)
 {
@@ -44,7 +66,12 @@ static struct session *session_alloc(void)
 	if (s)
 		free_list = s->next_free;
 	pthread_mutex_unlock(&free_lock);
-	return s ? s : calloc(1, sizeof(*s));
+	return s ? s : session_make();
+}
+
+static int gate_make(void)
+{
+	return port_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /*
@@ -62,12 +89,13 @@ struct session *session_new(void)
 	s->gate = 0;
 	s->polled = 0;
 	s->init_unique = 0;
+	s->init_since = 0;
 	s->offered = false;
 	s->channel = &channel_dev;
 	s->uring = NULL;
 	s->stats = NULL;
 	s->stats_path = NULL;
-	s->gate_efd = port_private_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	s->gate_efd = gate_make();
 	__atomic_store_n(&s->state, SESSION_NEW, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
 	return s;
@@ -88,8 +116,11 @@ void session_ref(struct session *s)
 	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
 }
 
+/* close(2) and pthread_join(3) in here must not be where the thread ends. */
 static void session_release(struct session *s)
 {
+	int cancel = cancel_off();
+
 	s->channel->stop(s);
 	count_close(s);
 	if (s->gate_efd >= 0) {
@@ -100,6 +131,7 @@ static void session_release(struct session *s)
 	s->next_free = free_list;
 	free_list = s;
 	pthread_mutex_unlock(&free_lock);
+	cancel_restore(cancel);
 }
 
 void session_put(struct session *s)
@@ -130,10 +162,33 @@ static void gate_open(struct session *s)
 void session_end(struct session *s)
 {
 	int state = __atomic_exchange_n(&s->state, SESSION_ENDED, __ATOMIC_ACQ_REL);
+	int cancel = cancel_off();
 
 	gate_open(s);
 	if (state == SESSION_RUNNING)
 		s->channel->wake(s);
+	cancel_restore(cancel);
+}
+
+static void forget_one(struct session *s)
+{
+	count_forget(s);
+	s->gate_efd = -1;	/* closed with the rest of our own */
+}
+
+/* Another thread may have held the lock when the process forked. */
+void session_forget(void)
+{
+	pthread_mutex_init(&free_lock, NULL);
+	session_each(forget_one);
+}
+
+/* A thread that was reading INIT at the fork is the parent's. */
+void session_forked(struct session *s)
+{
+	s->gate = 0;
+	if (s->gate_efd < 0)
+		s->gate_efd = gate_make();
 }
 
 void session_polled(struct session *s)
@@ -180,14 +235,22 @@ static bool gate_enter(struct session *s)
 
 /*
  * Sleeps until INIT is answered, at the most one tick: the thread that reads
- * INIT may go away without. A cancellation point, and ended by a signal, as
- * the read(2) it stands for.
+ * INIT may go away without. A cancellation point, ended by a signal and by the
+ * end of the connection, as the read(2) it stands for: FD, the daemon's, is
+ * asked for nothing but its errors.
  */
-static int gate_wait(struct session *s)
+static int gate_wait(struct session *s, int fd)
 {
-	struct pollfd pfd = { .fd = s->gate_efd, .events = POLLIN };
+	struct pollfd pfd[] = {
+		{ .fd = s->gate_efd, .events = POLLIN },
+		{ .fd = fd },
+	};
 
-	return real()->poll(&pfd, 1, GATE_TICK_MS) < 0 ? -errno : 0;
+	if (real()->poll(pfd, 2, GATE_TICK_MS) < 0)
+		return -errno;
+	if (pfd[1].revents & POLLNVAL)
+		return -EBADF;
+	return pfd[1].revents & POLLERR ? -ENODEV : 0;
 }
 
 /* read(2), leaving the gate again if the thread is cancelled in it. */
@@ -201,12 +264,21 @@ static ssize_t gated_read(struct session *s, int fd, void *buf, size_t size)
 	return len < 0 ? -errno : len;
 }
 
-static void become_running(struct session *s, const struct channel *channel)
+/* From state FROM to TO, unless the session has ended meanwhile. */
+static bool advance(struct session *s, int from, int to)
+{
+	return __atomic_compare_exchange_n(&s->state, &from, to, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* A session that has ended stays so: session_end() saw no channel to wake then. */
+static void become_running(struct session *s, int from, const struct channel *channel)
 {
 	s->channel = channel;
 	count_set(&s->stats->channel, (uint32_t)channel->id);
 	count_set(&s->stats->state, STATS_STATE_RUNNING);
-	__atomic_store_n(&s->state, SESSION_RUNNING, __ATOMIC_RELEASE);
+	if (!advance(s, from, SESSION_RUNNING))
+		channel->wake(s);
 	gate_open(s);
 }
 
@@ -258,14 +330,16 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 	}
 	if (proto_init_offer(buf, size, &offer)) {
 		session_reason(s, "the connection was in use before the shim saw it");
-		become_running(s, &channel_dev);
+		become_running(s, SESSION_NEW, &channel_dev);
 		return;
 	}
-	s->init_unique = offer.unique;
+	count_request(count_dev_block(s), FUSE_INIT);
+	s->init_since = count_now();
+	__atomic_store_n(&s->init_unique, offer.unique, __ATOMIC_RELAXED);
 	s->offered = offer.uring;
 	if (s->offered && settings_get()->uring && !s->polled)
 		proto_init_hide_splice(buf);
-	__atomic_store_n(&s->state, SESSION_INIT, __ATOMIC_RELEASE);
+	advance(s, SESSION_NEW, SESSION_INIT);
 }
 
 ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
@@ -278,13 +352,18 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 
 		if (state == SESSION_ENDED)
 			return -ENODEV;
-		if (state == SESSION_RUNNING)
+		if (state == SESSION_RUNNING) {
+			/* read(2) is a cancellation point even if it need not
+			 * wait, and taking from a ring calls nothing that is. */
+			if (s->channel == &channel_uring)
+				pthread_testcancel();
 			return s->channel->next(s, fd, buf, size);
+		}
 		if (gate_enter(s))
 			break;
 		if (s->polled)
 			return -EAGAIN;
-		err = gate_wait(s);
+		err = gate_wait(s, fd);
 		if (err)
 			return err;
 	}
@@ -322,9 +401,36 @@ static void note_agreed(struct session *s, const struct proto_agreed *agreed)
 	s->stats->payload_size = agreed->payload;
 }
 
+/* INIT is no longer at the daemon; ERROR is what it came to. */
+static void init_over(struct session *s, int error)
+{
+	count_reply(count_dev_block(s), FUSE_INIT, error, count_now() - s->init_since);
+}
+
+/*
+ * Refused by the daemon, or the kernel would not have it: when the connection
+ * was aborted meanwhile there is no such request any more. A thread that reads
+ * next sees for itself whether INIT comes again.
+ */
+static ssize_t init_failed(struct session *s, int error, ssize_t ret)
+{
+	init_over(s, error);
+	advance(s, SESSION_INIT, SESSION_NEW);
+	gate_leave(s);
+	return ret;
+}
+
+static ssize_t write_real(int fd, const struct iovec *iov, int count)
+{
+	ssize_t ret = syscall(__NR_writev, fd, iov, count);
+
+	return ret < 0 ? -errno : ret;
+}
+
 /*
  * Everything that can fail is done before the kernel learns of the rings: from
- * then on it holds requests back until every queue has an entry.
+ * then on it holds requests back until every queue has an entry. Returns 0 when
+ * the reply is still to be written.
  */
 static ssize_t init_with_uring(struct session *s, int fd, const void *msg, size_t size,
 			       uint32_t payload)
@@ -338,22 +444,28 @@ static ssize_t init_with_uring(struct session *s, int fd, const void *msg, size_
 		int err = -errno;
 
 		channel_uring.stop(s);
-		return err;
+		return init_failed(s, err, err);
 	}
-	become_running(s, channel_uring.start(s) ? &channel_dev : &channel_uring);
+	init_over(s, 0);
+	become_running(s, SESSION_INIT, channel_uring.start(s) ? &channel_dev : &channel_uring);
 	return (ssize_t)size;
 }
 
-static ssize_t init_plain(struct session *s, int fd, const void *msg, size_t size)
+static ssize_t init_plain(struct session *s, int fd, const struct iovec *iov, int count)
 {
-	ssize_t ret = syscall(__NR_write, fd, msg, size);
+	ssize_t ret = write_real(fd, iov, count);
 
 	if (ret < 0)
-		return -errno;
-	become_running(s, &channel_dev);
+		return init_failed(s, (int)ret, ret);
+	init_over(s, 0);
+	become_running(s, SESSION_INIT, &channel_dev);
 	return ret;
 }
 
+/*
+ * A refusal, nonsense, or a wish for another version is between the daemon and
+ * the kernel: INIT comes again, or the end.
+ */
 static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, int count,
 			  size_t total)
 {
@@ -361,27 +473,21 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 	char msg[MESSAGE_PEEK] __attribute__((aligned(8)));
 	const char *why;
 	ssize_t ret = 0;
-	int err;
+	int err = -EINVAL;
 
-	if (total > sizeof(msg))
-		return -EINVAL;
-	proto_iov_gather(iov, count, 0, msg, total);
-	err = proto_init_agreed(msg, total, &agreed);
-	if (err) {
-		/* Refused, malformed, or a wish for another version: it is
-		 * between the daemon and the kernel, and INIT comes again. */
-		ret = syscall(__NR_write, fd, msg, total);
-		__atomic_store_n(&s->state, SESSION_NEW, __ATOMIC_RELEASE);
-		gate_leave(s);
-		return ret < 0 ? -errno : ret;
+	if (total <= sizeof(msg)) {
+		proto_iov_gather(iov, count, 0, msg, total);
+		err = proto_init_agreed(msg, total, &agreed);
 	}
+	if (err)
+		return init_failed(s, err, write_real(fd, iov, count));
 	note_agreed(s, &agreed);
 	why = no_uring_because(s, &agreed);
 	if (why)
 		session_reason(s, "%s", why);
 	else
 		ret = init_with_uring(s, fd, msg, total, agreed.payload);
-	return ret ? ret : init_plain(s, fd, msg, total);
+	return ret ? ret : init_plain(s, fd, iov, count);
 }
 
 /* --- writes --------------------------------------------------------------- */
@@ -404,37 +510,76 @@ static ssize_t notify(struct session *s, int fd, const struct iovec *iov, int co
 	return ret < 0 ? -errno : ret;
 }
 
-static ssize_t write_real(int fd, const struct iovec *iov, int count)
+/*
+ * An error with data behind it: the device ends the request with EIO and tells
+ * the daemon EINVAL. For a ring we do. Where no ring entry carries the request,
+ * the reply goes to the device, which says whether there is one.
+ */
+static ssize_t reply_bad(struct session *s, int fd, const struct fuse_out_header *bad,
+			 const struct iovec *iov, int count, size_t total)
 {
-	ssize_t ret = syscall(__NR_writev, fd, iov, count);
+	struct fuse_out_header out = {
+		.len = sizeof(out), .error = -EIO, .unique = bad->unique,
+	};
+	struct iovec empty = { &out, sizeof(out) };
+	ssize_t ret;
 
-	return ret < 0 ? -errno : ret;
+	count_add(&s->stats->malformed, 1);
+	if (s->channel != &channel_uring)
+		return s->channel->reply(s, fd, bad, iov, count, total);
+	ret = s->channel->reply(s, fd, &out, &empty, 1, sizeof(out));
+	return ret < 0 ? ret : -EINVAL;
+}
+
+static ssize_t write_init(struct session *s, int fd, const struct iovec *iov, int count,
+			  size_t total)
+{
+	int cancel = cancel_off();
+	ssize_t ret = init_reply(s, fd, iov, count, total);
+
+	cancel_restore(cancel);
+	return ret;
+}
+
+/* Whether OUT alone is a reply in order: the device then looks for the request. */
+static bool finds_request(const struct fuse_out_header *out, size_t total)
+{
+	struct fuse_out_header bare = *out;
+
+	bare.len = sizeof(bare);
+	return out->unique && out->len == total && !proto_check_out(&bare, sizeof(bare));
+}
+
+/* The reply to INIT is one thread's: a second one finds it gone, as in the kernel. */
+static bool claim_init(struct session *s, uint64_t unique)
+{
+	return __atomic_compare_exchange_n(&s->init_unique, &unique, 0, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int count)
 {
 	struct fuse_out_header out;
-	ssize_t total = proto_iov_length(iov, count), ret;
-	int state = session_state(s), cancel;
+	ssize_t total = proto_iov_length(iov, count);
+	int state = session_state(s);
+	bool bad;
 
 	if (total < (ssize_t)sizeof(out) || state == SESSION_NEW || !s->stats)
 		return write_real(fd, iov, count);
 	proto_iov_gather(iov, count, 0, &out, sizeof(out));
-	if (proto_check_out(&out, (size_t)total)) {
+	bad = proto_check_out(&out, (size_t)total);
+	if (bad && !finds_request(&out, (size_t)total)) {
+		/* Refused before any request is looked for, which stays. */
 		count_add(&s->stats->malformed, 1);
-		/* The kernel refuses it too, but must not be asked to: on the
-		 * device fd it could find no such request and say so. */
-		return -EINVAL;
+		return write_real(fd, iov, count);
 	}
 	if (out.unique == 0)
 		return notify(s, fd, iov, count, (size_t)total);
-	if (state == SESSION_INIT && out.unique == s->init_unique) {
-		cancel = cancel_off();
-		ret = init_reply(s, fd, iov, count, (size_t)total);
-		cancel_restore(cancel);
-		return ret;
-	}
+	if (state == SESSION_INIT && claim_init(s, out.unique))
+		return write_init(s, fd, iov, count, (size_t)total);
 	if (state != SESSION_RUNNING)
 		return write_real(fd, iov, count);
+	if (bad)
+		return reply_bad(s, fd, &out, iov, count, (size_t)total);
 	return s->channel->reply(s, fd, &out, iov, count, (size_t)total);
 }

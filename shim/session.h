@@ -2,10 +2,10 @@
 /*
  * session.h - one FUSE connection of this process: INIT, routing, teardown.
  *
- * States, in this order and never back, except that a daemon that asks for
- * another INIT stays in INIT:
+ * States, in this order and never back, except from INIT to NEW when the reply
+ * to it was refused, by the daemon or by the kernel:
  *
- *   NEW      the descriptor is known, nothing was read yet
+ *   NEW      the descriptor is known, no INIT is at the daemon
  *   INIT     an INIT request was handed to the daemon
  *   RUNNING  INIT is answered and a channel carries the requests
  *   ENDED    the connection is gone, or the daemon closed it
@@ -31,6 +31,7 @@ struct uring;
 enum session_state { SESSION_NEW, SESSION_INIT, SESSION_RUNNING, SESSION_ENDED };
 
 struct session {
+	struct session *next_all;	/* of every session ever made; never changes */
 	struct session *next_free;	/* while recycled */
 	int refs;
 	int fds;			/* descriptors of the daemon that name it */
@@ -38,7 +39,8 @@ struct session {
 	int gate;			/* 1 while a thread reads INIT */
 	int gate_efd;			/* readable once RUNNING or ENDED */
 	int polled;			/* the daemon waits with poll or epoll */
-	uint64_t init_unique;
+	uint64_t init_unique;		/* 0 once somebody answers it; atomic */
+	uint64_t init_since;		/* CLOCK_MONOTONIC ns when the daemon got it */
 	bool offered;			/* the kernel offered io_uring */
 	uint32_t index;			/* which connection of the process */
 	const struct channel *channel;
@@ -46,8 +48,12 @@ struct session {
 
 	struct stats_head *stats;	/* the status file, or private memory */
 	size_t stats_size;
-	char *stats_path;		/* NULL when there is no file */
+	char *stats_path;		/* NULL when there is no file; atomic */
+	pid_t stats_pid;		/* the process that made the file */
 };
+
+/* Calls FN for every session there is or was, from any thread. */
+void session_each(void (*fn)(struct session *s));
 
 /* A new session in state NEW with one reference, or NULL without memory. */
 struct session *session_new(void);
@@ -89,6 +95,13 @@ void session_fd_closed(struct session *s);
  * session_read(). May be called more than once, from any thread.
  */
 void session_end(struct session *s);
+
+/*
+ * After fork(2), in the child, its only thread: session_forget() drops what
+ * sessions hold of the parent's; session_forked() lets S, which stays, begin anew.
+ */
+void session_forget(void);
+void session_forked(struct session *s);
 
 /* Records why a lower tier serves, printf-like, and logs it. */
 void session_reason(struct session *s, const char *fmt, ...)
