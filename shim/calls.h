@@ -12,7 +12,9 @@
  *   vmsplice, tee                       fill pipes, never touch /dev/fuse
  *   preadv, pread, pwrite               /dev/fuse has no offsets
  *   sendmsg, socketpair                 a descriptor sent away stays open here
- *   vfork                               cannot be wrapped; the child only execs
+ *   vfork                               cannot be wrapped. The child runs in our
+ *                                       memory: calls that change the table see
+ *                                       by its process id that it is another's
  *   syscall                             a program that goes round libc is not
  *                                       seen at all and keeps plain FUSE
  */

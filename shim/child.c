@@ -21,7 +21,7 @@ const unsigned int efuse_shim_abi = CONFIG_ABI;
 /* What a pinned thread starts must be as free as the thread was before. */
 static void before_child(void)
 {
-	if (fdtab_used)
+	if (fdtab_used && !fds_foreign())
 		worker_children();
 }
 
@@ -61,22 +61,39 @@ EXPORT FILE *popen(const char *command, const char *mode)
 /*
  * After fork(2) only a connection that nobody has read from is the child's
  * too: a daemon that goes to the background. Everything else stays with the
- * parent, whose rings and threads the child does not have.
+ * parent, whose rings and threads the child does not have; our descriptors for
+ * it are closed, or they would keep the connection after the parent's end.
  */
 static void child_fd(int fd)
 {
 	struct session *s = fdtab_peek(fd);
 
-	if (s && session_state(s) != SESSION_NEW)
+	if (!s) {
+		fdtab_clear(fd);
+		real()->close(fd);
+	} else if (session_state(s) != SESSION_NEW) {
 		fdtab_table[fd] = NULL;
+	}
+}
+
+/* Second, so that no descriptor made here is closed by the first. */
+static void child_session(int fd)
+{
+	struct session *s = fdtab_peek(fd);
+
+	if (s)
+		session_forked(s);
 }
 
 static void forked(void)
 {
+	fds_own();
 	if (!fdtab_used)
 		return;
 	worker_forked();
+	session_forget();
 	fdtab_each(0, FDTAB_SIZE - 1, child_fd);
+	fdtab_each(0, FDTAB_SIZE - 1, child_session);
 }
 
 /*
@@ -87,6 +104,7 @@ __attribute__((constructor)) static void shim_init(int argc, char **argv)
 {
 	int saved = errno;
 
+	fds_own();
 	settings_init();
 	if (settings_get()->active) {
 		pthread_atfork(NULL, NULL, forked);

@@ -25,9 +25,38 @@
 #define FUSE_DEVICE "/dev/fuse"
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
+#define FD_MAX (~0u)		/* close_range(2): above every descriptor */
 
+static pid_t owner;
+
+void fds_own(void)
+{
+	owner = getpid();
+}
+
+bool fds_foreign(void)
+{
+	return getpid() != owner;
+}
+
+/* Whether FD is in the table, as a connection's or as one of our own. */
+static bool known(int fd)
+{
+	return __builtin_expect(__atomic_load_n(&fdtab_used, __ATOMIC_RELAXED), 0) &&
+	       (fdtab_peek(fd) || fdtab_private(fd));
+}
+
+/* Whether what happens to FD changes the table. No system call for most. */
+static bool tracked(int fd)
+{
+	return __builtin_expect(known(fd), 0) && !fds_foreign();
+}
+
+/* Beyond the table a descriptor is plain, and does not keep its session going. */
 static void fd_name(int fd, struct session *s)
 {
+	if ((unsigned int)fd >= FDTAB_SIZE)
+		return;
 	session_fd_added(s);
 	fdtab_set(fd, s);
 }
@@ -72,9 +101,9 @@ static int opened(const char *path, int fd, int flags)
 {
 	if (fd < 0)
 		return fd;
-	if (fdtab_used)
+	if (tracked(fd))
 		fd_gone(fd);
-	if (strcmp(path, FUSE_DEVICE) == 0)
+	if (strcmp(path, FUSE_DEVICE) == 0 && !fds_foreign())
 		fd_new(fd, flags);
 	return fd;
 }
@@ -92,7 +121,7 @@ static int duplicated(int from, int to)
 {
 	struct session *s;
 
-	if (to < 0 || !fdtab_used)
+	if (to < 0 || !(known(from) || known(to)) || fds_foreign())
 		return to;
 	fd_gone(to);
 	s = fdtab_get(from);
@@ -160,7 +189,9 @@ static void received(struct msghdr *msg)
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (is_fuse_device(fd))
+			if (tracked(fd))
+				fd_gone(fd);
+			if (is_fuse_device(fd) && !fds_foreign())
 				fd_new(fd, 0);
 		}
 	}
@@ -187,8 +218,10 @@ static void cloned(int fd, const void *arg)
 	s = fdtab_get((int)old);
 	if (!s)
 		return;
-	fd_gone(fd);
-	fd_name(fd, s);
+	if (!fds_foreign()) {
+		fd_gone(fd);
+		fd_name(fd, s);
+	}
 	session_put(s);
 }
 
@@ -207,6 +240,7 @@ EXPORT int ioctl(int fd, unsigned long req, ...)
 	return ret;
 }
 
+/* F_SETFL is about the open file, which a vfork(2) child shares: no exception. */
 static int fcntl_any(int fd, int cmd, void *arg, int (*call)(int, int, ...))
 {
 	struct session *s;
@@ -250,16 +284,25 @@ EXPORT int dup(int fd)
 	return duplicated(fd, real()->dup(fd));
 }
 
+/* One of the shim's own is not to be replaced: dup(2)'s word for a number in use. */
+static bool taken(int fd)
+{
+	if (!tracked(fd) || !fdtab_private(fd))
+		return false;
+	errno = EBUSY;
+	return true;
+}
+
 EXPORT int dup2(int fd, int to)
 {
-	int ret = real()->dup2(fd, to);
-
-	return fd == to ? ret : duplicated(fd, ret);
+	if (fd == to)
+		return real()->dup2(fd, to);
+	return taken(to) ? -1 : duplicated(fd, real()->dup2(fd, to));
 }
 
 EXPORT int dup3(int fd, int to, int flags)
 {
-	return duplicated(fd, real()->dup3(fd, to, flags));
+	return taken(to) ? -1 : duplicated(fd, real()->dup3(fd, to, flags));
 }
 
 EXPORT int close(int fd)
@@ -267,7 +310,7 @@ EXPORT int close(int fd)
 	struct session *s;
 	int ret, saved, cancel;
 
-	if (__builtin_expect(!fdtab_used, 1))
+	if (!tracked(fd))
 		return real()->close(fd);
 	if (fdtab_private(fd)) {
 		errno = EBADF;
@@ -301,19 +344,34 @@ static int close_spared(unsigned int first, unsigned int last, int flags)
 	return from <= last ? real()->close_range(from, last, flags) : 0;
 }
 
+/*
+ * Asks with an empty range first: sessions are forgotten before the numbers are
+ * free for others, so the call that closes them must not fail any more.
+ */
+static bool can_close_range(int flags)
+{
+	return real()->close_range(FD_MAX, FD_MAX, flags) == 0;
+}
+
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (!fdtab_used || first > last || (flags & CLOSE_RANGE_CLOEXEC))
+	if (!fdtab_used || first > last || (flags & CLOSE_RANGE_CLOEXEC) || fds_foreign() ||
+	    !can_close_range(flags))
 		return real()->close_range(first, last, flags);
 	return close_spared(first, last, flags);
 }
 
 EXPORT void closefrom(int first)
 {
-	if (!fdtab_used)
+	int fd = first < 0 ? 0 : first;
+
+	if (!fdtab_used || fds_foreign())
 		real()->closefrom(first);
+	else if (can_close_range(0))
+		close_spared((unsigned int)fd, FD_MAX, 0);
 	else
-		close_spared(first < 0 ? 0 : (unsigned int)first, ~0u, 0);
+		for (; fd < FDTAB_SIZE; fd++)
+			close(fd);
 }
 
 void fds_inherited(int argc, char **argv)
