@@ -8,9 +8,13 @@
 #include "shim/interpose.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/fuse.h>
 
+#include "shim/cancel.h"
 #include "shim/fdtab.h"
 #include "shim/proto.h"
 #include "shim/session.h"
@@ -147,21 +151,56 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 
 /* --- splice ----------------------------------------------------------------- */
 
+/*
+ * A request that was taken and cannot be passed on must not be lost: its caller
+ * would wait for ever. The device does lose it then, with the same errno.
+ */
+static ssize_t splice_lost(int fd, const void *request)
+{
+	const struct fuse_in_header *in = request;
+	struct fuse_out_header out = {
+		.len = sizeof(out), .error = -EIO, .unique = in->unique,
+	};
+	struct iovec iov = { &out, sizeof(out) };
+
+	write_session(fd, &iov, 1);
+	return result(-EIO);
+}
+
+/* Whether LEN bytes go into the pipe: what blocks here is read by nobody else. */
+static bool pipe_has_room(int pipe, int capacity, size_t len)
+{
+	int used = 0;
+
+	return real()->ioctl(pipe, FIONREAD, &used) == 0 && used <= capacity &&
+	       len <= (size_t)(capacity - used);
+}
+
 /* A request into a pipe: all of it or nothing, as from the device. */
 static ssize_t splice_in(int in, int out, size_t size)
 {
+	int capacity = real()->fcntl(out, F_GETPIPE_SZ);
 	char *buf = bounce_get(size);
-	ssize_t len, done = 0, ret;
+	ssize_t len, done = 0, ret = 1;
+	int cancel;
 
+	if (capacity < 0)
+		return result(-EINVAL);
 	if (!buf)
 		return result(-ENOMEM);
 	len = read_session(in, buf, size);
-	while (done < len) {
+	if (len < (ssize_t)sizeof(struct fuse_in_header))
+		return len;
+	cancel = cancel_off();
+	if (!pipe_has_room(out, capacity, (size_t)len))
+		ret = 0;
+	while (ret > 0 && done < len) {
 		ret = real()->write(out, buf + done, (size_t)(len - done));
-		if (ret <= 0)
-			return result(-EIO);
 		done += ret;
 	}
+	if (ret <= 0)
+		len = splice_lost(in, buf);
+	cancel_restore(cancel);
 	return len;
 }
 
