@@ -10,7 +10,7 @@
  *     --dup		answer on a duplicate of the descriptor
  *     --threads=N	N threads that all fetch and answer, from before INIT
  *     --small		also try reads with a buffer that is too small
- *     --fork-after-init	answer INIT, fork, serve in the child
+ *     --fork-after-init	answer INIT, fork, serve in the child; prints its pid
  *     --minor=N	protocol version of the INIT reply, default 31
  *     --log=FILE	what wrong answers and small reads gave
  *     --exec PROGRAM ARGS...	mount, then run PROGRAM ARGS /dev/fd/N instead
@@ -70,8 +70,11 @@ static void raw_fork(void)
 {
 	pid_t pid = fork();
 
-	if (pid > 0)
+	if (pid > 0) {
+		printf("%d\n", pid);
+		fflush(stdout);
 		_exit(0);
+	}
 	if (pid < 0)
 		perror("fs-raw: fork");
 }

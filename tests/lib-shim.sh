@@ -155,6 +155,7 @@ left() {
 # Nothing stays in the status folder when a daemon has ended by itself.
 no_status_left() {
 	is "$1: no status file is left" "$(ls "$T/status")" ""
+	rm -f "$T"/status/*
 }
 
 # stop WHAT [DIR...]: unmount; the daemon leaves with 0 and takes its file along.

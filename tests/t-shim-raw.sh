@@ -103,8 +103,13 @@ stop "inherited /dev/fd/N"
 # --- INIT answered by a process that then leaves its child to serve ---
 
 rm -f "$T"/now.*
-( shimmed uring fs-raw --fork-after-init "$M" ) > "$T/daemon.log" 2>&1
-ok "fork after INIT: a child serves" use fork
-ok "fork after INIT: unmounts" unmount "$M"
+( shimmed uring fs-raw --fork-after-init "$M" ) > "$T/child" 2> "$T/daemon.log" &
+wait_for 10 mounted "$M"
+use fork &
+ok "fork after INIT: a child serves, or callers get an error" wait_for 10 gone $!
+daemon=$(cat "$T/child")
+ok "fork after INIT: unmounts" unmount -l "$M"
+ok "fork after INIT: the child leaves" wait_for 5 gone "${daemon:?}"
+gone "$daemon" || kill -9 "$daemon"
 
 shim_finish
