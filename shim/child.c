@@ -59,10 +59,11 @@ EXPORT FILE *popen(const char *command, const char *mode)
 }
 
 /*
- * After fork(2) only a connection that nobody has read from is the child's
- * too: a daemon that goes to the background. Everything else stays with the
- * parent, whose rings and threads the child does not have; our descriptors for
- * it are closed, or they would keep the connection after the parent's end.
+ * After fork(2) the parent's rings and threads are not the child's, and our
+ * descriptors for them are closed, or they would keep the connection after the
+ * parent's end. A connection that nobody has read from goes on in both: a daemon
+ * that goes to the background. So does one on rings, with rings of the child's
+ * own if it ever reads. On the device there is nothing to do: the real calls.
  */
 static void child_fd(int fd)
 {
@@ -71,7 +72,7 @@ static void child_fd(int fd)
 	if (!s) {
 		fdtab_clear(fd);
 		real()->close(fd);
-	} else if (session_state(s) != SESSION_NEW) {
+	} else if (!session_heritable(s)) {
 		fdtab_table[fd] = NULL;
 	}
 }

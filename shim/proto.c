@@ -95,6 +95,14 @@ int proto_init_agreed(const void *msg, size_t size, struct proto_agreed *agreed)
 	return 0;
 }
 
+size_t proto_min_read(const struct proto_agreed *agreed)
+{
+	size_t write = agreed->max_write > PAGE ? agreed->max_write : PAGE;
+
+	write += sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in);
+	return write > FUSE_MIN_READ_BUFFER ? write : FUSE_MIN_READ_BUFFER;
+}
+
 size_t proto_init_rewrite(const void *msg, size_t size, void *out)
 {
 	struct fuse_out_header hdr;

@@ -51,6 +51,12 @@ void proto_init_hide_splice(void *msg);
  */
 int proto_init_agreed(const void *msg, size_t size, struct proto_agreed *agreed);
 
+/*
+ * The smallest buffer, in bytes, that read(2) of the device accepts once this
+ * is agreed (fuse_dev_do_read).
+ */
+size_t proto_min_read(const struct proto_agreed *agreed);
+
 #define PROTO_INIT_REPLY_SIZE (sizeof(struct fuse_out_header) + sizeof(struct fuse_init_out))
 
 /*

@@ -189,6 +189,19 @@ void session_forked(struct session *s)
 	s->gate = 0;
 	if (s->gate_efd < 0)
 		s->gate_efd = gate_make();
+	if (session_state(s) == SESSION_NEW)
+		return;
+	s->uring = NULL;	/* the parent's; its locks may be taken for ever */
+	s->channel = &channel_dev;
+	__atomic_store_n(&s->state, SESSION_FORKED, __ATOMIC_RELAXED);
+}
+
+bool session_heritable(const struct session *s)
+{
+	int state = session_state(s);
+
+	return state == SESSION_NEW || state == SESSION_FORKED ||
+	       (state == SESSION_RUNNING && s->channel == &channel_uring);
 }
 
 void session_polled(struct session *s)
@@ -342,6 +355,26 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 	advance(s, SESSION_NEW, SESSION_INIT);
 }
 
+/*
+ * A daemon that forks after INIT and reads in the child: the rings stay with
+ * the parent, so the child brings its own to the queues that are there. Both
+ * may serve, as both might read from /dev/fuse.
+ */
+static ssize_t take_up(struct session *s, int fd)
+{
+	int cancel = cancel_off(), err = stats_begin(s, fd);
+
+	if (!err)
+		err = channel_uring.prepare(s, fd, s->payload);
+	if (!err)
+		err = channel_uring.start(s);
+	if (!err)
+		become_running(s, SESSION_FORKED, &channel_uring);
+	gate_leave(s);
+	cancel_restore(cancel);
+	return err;
+}
+
 ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 {
 	ssize_t len;
@@ -359,13 +392,23 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 				pthread_testcancel();
 			return s->channel->next(s, fd, buf, size);
 		}
-		if (gate_enter(s))
-			break;
+		if (gate_enter(s)) {
+			if (session_state(s) != SESSION_FORKED)
+				break;
+			err = (int)take_up(s, fd);
+			if (err)
+				return err;
+			continue;
+		}
 		if (s->polled)
 			return -EAGAIN;
 		err = gate_wait(s, fd);
 		if (err)
 			return err;
+	}
+	if (session_state(s) == SESSION_RUNNING) {	/* since we looked */
+		gate_leave(s);
+		return session_read(s, fd, buf, size);
 	}
 	len = gated_read(s, fd, buf, size);
 	if (len > 0)
@@ -399,6 +442,8 @@ static void note_agreed(struct session *s, const struct proto_agreed *agreed)
 	s->stats->proto_minor = agreed->minor;
 	s->stats->max_write = agreed->max_write;
 	s->stats->payload_size = agreed->payload;
+	s->payload = agreed->payload;
+	s->min_read = proto_min_read(agreed);
 }
 
 /* INIT is no longer at the daemon; ERROR is what it came to. */

@@ -7,6 +7,7 @@
  *
  *   NEW      the descriptor is known, no INIT is at the daemon
  *   INIT     an INIT request was handed to the daemon
+ *   FORKED   a child inherited it RUNNING on rings and has not read from it yet
  *   RUNNING  INIT is answered and a channel carries the requests
  *   ENDED    the connection is gone, or the daemon closed it
  *
@@ -28,7 +29,13 @@
 struct channel;
 struct uring;
 
-enum session_state { SESSION_NEW, SESSION_INIT, SESSION_RUNNING, SESSION_ENDED };
+enum session_state {
+	SESSION_NEW,
+	SESSION_INIT,
+	SESSION_FORKED,
+	SESSION_RUNNING,
+	SESSION_ENDED,
+};
 
 struct session {
 	struct session *next_all;	/* of every session ever made; never changes */
@@ -45,6 +52,8 @@ struct session {
 	uint32_t index;			/* which connection of the process */
 	const struct channel *channel;
 	struct uring *uring;		/* state of the uring channel */
+	uint32_t payload;		/* bytes an entry holds, agreed in INIT */
+	size_t min_read;		/* smaller buffers are refused, as by the device */
 
 	struct stats_head *stats;	/* the status file, or private memory */
 	size_t stats_size;
@@ -102,6 +111,9 @@ void session_end(struct session *s);
  */
 void session_forget(void);
 void session_forked(struct session *s);
+
+/* Whether a child may go on with S, see session_forked(). */
+bool session_heritable(const struct session *s);
 
 /* Records why a lower tier serves, printf-like, and logs it. */
 void session_reason(struct session *s, const char *fmt, ...)

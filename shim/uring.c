@@ -236,6 +236,7 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 		reply_fill(e, &(struct fuse_out_header){ .len = sizeof(*out), .error = -EIO,
 							 .unique = out->unique },
 			   NULL, 0, sizeof(*out));
+		count_reply(count_block(s, e->qid), e->opcode, -EIO, count_now() - e->since);
 		uring_commit(u, w, e);
 		return -EINVAL;
 	}
@@ -254,6 +255,8 @@ static ssize_t uring_next(struct session *s, int fd, void *buf, size_t size)
 	struct worker *w;
 
 	(void)fd;
+	if (size < s->min_read)
+		return -EINVAL;
 	if (uring_is_dead(s->uring)) {
 		worker_drop(s);
 		return -ENODEV;
@@ -351,9 +354,14 @@ static void uring_stop(struct session *s)
 static int uring_start(struct session *s)
 {
 	struct uring *u = s->uring;
+	unsigned int q;
 	int err;
 
 	device_nonblock(u->devfd, true);
+	/* Requests may have queued up since the parent's rings went. */
+	if (session_state(s) == SESSION_FORKED)
+		for (q = 0; q < u->nqueues; q++)
+			u->cover[q] = 1;
 	err = keeper_start(u);
 	if (err) {
 		device_nonblock(u->devfd, false);

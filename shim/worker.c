@@ -50,7 +50,10 @@ void worker_children(void)
 
 void worker_forked(void)
 {
-	worker_children();
+	struct worker *w;
+
+	for (w = mine; w; w = w->next_mine)
+		place_forked(&w->place);
 	mine = NULL;
 }
 
