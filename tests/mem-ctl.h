@@ -10,7 +10,8 @@
  *   retrieve NAME		fetch what it has cached into `retrieved` below
  *   wake NAME			make it readable for poll(2) and say so
  *   unblock			let the waiting reads of block* files return
- *   fork | exit		a child that stays a minute; leave without a word
+ *   fork | spawn		a child that stays a minute; run a program and wait
+ *   exit			leave without a word
  */
 #ifndef MEM_CTL_H
 #define MEM_CTL_H
@@ -191,6 +192,8 @@ static int ctl_run(struct store *st, char *line)
 		_exit(3);
 	if (strcmp(cmd, "fork") == 0)
 		return ctl_fork();
+	if (strcmp(cmd, "spawn") == 0)
+		return system("exit 7") == 7 << 8 ? 0 : -ECHILD;
 	if (strcmp(cmd, "unblock") == 0)
 		return ctl_unblock();
 	pthread_mutex_lock(&st->lock);
