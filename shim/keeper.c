@@ -194,7 +194,8 @@ static struct entry *steal(struct worker *w)
 
 /*
  * One look at all workers: what a busy one sits on for STEAL_NS goes to the
- * lane. Returns whether one is busy, so that another look is due.
+ * lane. Returns whether one is busy that might be handed more, so that another
+ * look is due.
  */
 static bool rescue(struct uring *u)
 {
@@ -206,7 +207,8 @@ static bool rescue(struct uring *u)
 	pthread_mutex_lock(&u->lock);
 	for (w = u->workers; w && !stolen; w = w->next) {
 		since = w->leaving ? 0 : __atomic_load_n(&w->busy_since, __ATOMIC_SEQ_CST);
-		busy |= since != 0;
+		busy |= since && (__atomic_load_n(&w->port.exposed, __ATOMIC_SEQ_CST) ||
+				  port_ready(&w->port));
 		if (since && now > since + STEAL_NS && port_ready(&w->port))
 			stolen = steal(w);
 	}

@@ -92,12 +92,28 @@ void place_away(struct place *p, int core)
 		sched_setaffinity(0, sizeof(others), &others);
 }
 
+/* Every WINDOW requests: whether callers of several cores alternate. */
+static void judge(struct place *p)
+{
+	if (++p->seen < WINDOW)
+		return;
+	p->mixed = p->changes > WINDOW / 8;
+	p->seen = 0;
+	p->changes = 0;
+	if (p->mixed)
+		place_release(p);
+}
+
 bool place_follow(struct place *p, unsigned int core)
 {
 	if (p->wanted != (int)core) {
 		p->wanted = (int)core;
 		p->streak = 0;
+		p->changes++;
 	}
+	judge(p);
+	if (p->mixed)
+		return false;
 	if (p->core == (int)core || ++p->streak < FOLLOW_STREAK)
 		return false;
 	return place_pin(p, core);
@@ -268,7 +284,7 @@ bool place_pace(struct place *p, uint64_t now)
 	p->window_start = now;
 	if (took > LEAVE_NS)
 		leave_idle(p);
-	else if (took < ENTER_NS && !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
+	else if (took < ENTER_NS && !p->mixed && !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
 		return enter_idle(p, now);
 	return false;
 }

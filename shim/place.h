@@ -38,6 +38,9 @@ struct place {
 	int away;		/* kept off this core, or PLACE_NOWHERE */
 	int wanted;		/* where the last callers were */
 	unsigned int streak;	/* requests in a row from `wanted` */
+	unsigned int seen;	/* requests of this window */
+	unsigned int changes;	/* of them, those from another core than the last */
+	bool mixed;		/* callers of several cores: nobody to follow */
 	bool usable;		/* affinity can be read and set */
 
 	pid_t tid;
@@ -83,7 +86,8 @@ void place_forked(struct place *p);
 
 /*
  * A request came from CORE: after a few in a row from the same one the calling
- * thread is moved there. Returns whether it moved.
+ * thread is moved there, unless requests of several cores alternate: then it
+ * runs where the scheduler puts it. Returns whether it moved.
  */
 bool place_follow(struct place *p, unsigned int core);
 

@@ -70,6 +70,7 @@ static int ring_open(struct port *p)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 			 IORING_SETUP_CQSIZE,
 		.cq_entries = CQ_ENTRIES,
 	};
@@ -143,6 +144,7 @@ static struct io_uring_sqe *command(struct port *p, struct entry *e, uint32_t op
 	e->port = p;
 	__atomic_add_fetch(&p->avail[e->qid], 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&p->waiting[e->qid], 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&p->exposed, 1, __ATOMIC_SEQ_CST);
 	return sqe;
 }
 
@@ -255,6 +257,20 @@ bool port_ready(const struct port *p)
 	       __atomic_load_n(p->ring.cq.ktail, __ATOMIC_ACQUIRE);
 }
 
+bool port_pending(const struct port *p)
+{
+	return port_ready(p) ||
+	       (__atomic_load_n(p->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN);
+}
+
+void port_collect(struct port *p)
+{
+	if (port_ready(p))
+		return;
+	p->syscalls++;
+	io_uring_get_events(&p->ring);
+}
+
 static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct port_event *ev)
 {
 	*ev = (struct port_event){ .res = cqe->res, .more = cqe->flags & IORING_CQE_F_MORE };
@@ -267,6 +283,7 @@ static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct po
 	ev->entry = (struct entry *)(uintptr_t)cqe->user_data;
 	__atomic_sub_fetch(&p->avail[ev->entry->qid], 1, __ATOMIC_RELAXED);
 	__atomic_sub_fetch(&p->waiting[ev->entry->qid], 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&p->exposed, 1, __ATOMIC_SEQ_CST);
 }
 
 /*

@@ -8,7 +8,8 @@
  * the kernel handed to a thread that is busy: the ring is not deferred
  * (IORING_SETUP_DEFER_TASKRUN), so the kernel copies the request in and posts
  * the completion when the thread next leaves the kernel, or at once if it
- * sleeps interruptibly, whose system call the kernel then goes on with.
+ * sleeps interruptibly, whose system call the kernel then goes on with. A thread
+ * that runs on another core is not disturbed (IORING_SETUP_COOP_TASKRUN).
  */
 #ifndef EFUSE_SHIM_PORT_H
 #define EFUSE_SHIM_PORT_H
@@ -31,6 +32,7 @@ struct port {
 	int state;		/* enum port_state; atomic */
 	struct entry *inbox;	/* replies to commit here, under the uring lock */
 	uint16_t *avail;	/* own entries waiting in the kernel, per queue; atomic */
+	int exposed;		/* their sum; atomic */
 	int *waiting;		/* the same of all ports, shared; atomic */
 	unsigned int nqueues;
 	int rearm;		/* bits of enum port_tag: polls that ended; atomic */
@@ -84,6 +86,10 @@ void port_nap(struct port *p, long ns);
 
 /* Whether a completion is there. No system call, any thread. */
 bool port_ready(const struct port *p);
+
+/* Whether one is there or about to be: port_collect() then makes it so. */
+bool port_pending(const struct port *p);
+void port_collect(struct port *p);
 
 /*
  * Takes the oldest completion without waiting: true and *EV, or false. Any

@@ -175,7 +175,7 @@ void uring_wake_keeper(struct uring *u);
 void uring_dead(struct uring *u);
 
 /* Below this a worker may have several entries of its home waiting. */
-#define FAST_NS 200000
+#define FAST_NS 50000
 
 /* Whether W's answers took less than FAST_NS of late. */
 static inline bool worker_is_fast(const struct worker *w)

@@ -138,13 +138,9 @@ static void unlist(struct uring *u, struct worker *w)
 	pthread_mutex_unlock(&u->lock);
 }
 
-static unsigned int entries_waiting(const struct worker *w)
+static int entries_waiting(const struct worker *w)
 {
-	unsigned int q, sum = 0;
-
-	for (q = 0; q < w->port.nqueues; q++)
-		sum += __atomic_load_n(&w->port.avail[q], __ATOMIC_RELAXED);
-	return sum;
+	return __atomic_load_n(&w->port.exposed, __ATOMIC_SEQ_CST);
 }
 
 static bool detached(void)
@@ -206,7 +202,8 @@ static void linger(struct uring *u, struct worker *w)
 /* What is lost with W's ring no longer waits anywhere: the keeper makes good. */
 static void disown(struct uring *u, struct worker *w)
 {
-	unsigned int q, lost = entries_waiting(w);
+	int lost = entries_waiting(w);
+	unsigned int q;
 
 	for (q = 0; q < w->port.nqueues; q++) {
 		unsigned int n = w->port.avail[q];
@@ -379,10 +376,13 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
 }
 
-/* A keeper that rests is told when there is a busy worker to watch. */
-static void tell_keeper(struct uring *u)
+/*
+ * A keeper that rests is told when there is a worker to watch: one that is busy
+ * while entries of its own wait in the kernel.
+ */
+static void tell_keeper(struct uring *u, struct worker *w)
 {
-	if (!alone(u) && __atomic_load_n(&u->keeper_rests, __ATOMIC_SEQ_CST) &&
+	if (!alone(u) && entries_waiting(w) && __atomic_load_n(&u->keeper_rests, __ATOMIC_SEQ_CST) &&
 	    __atomic_exchange_n(&u->keeper_rests, 0, __ATOMIC_SEQ_CST))
 		uring_wake_keeper(u);
 }
@@ -415,7 +415,7 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 	replace_last(u, w, e->qid);
 	if (alone(u) && place_pace(&w->place, e->since))
 		uring_wake_keeper(u);
-	tell_keeper(u);
+	tell_keeper(u, w);
 	entry_publish(&u->entries, e, unique);
 }
 
@@ -554,7 +554,7 @@ static bool spin_for(struct uring *u, struct worker *w)
 	uint64_t end = count_now() + settings_get()->poll_us * 1000ull;
 
 	do {
-		if (port_ready(&w->port) || has_work(u, w))
+		if (port_pending(&w->port) || has_work(u, w))
 			return true;
 		cpu_relax();
 	} while (count_now() < end);
@@ -580,6 +580,7 @@ static bool spin(struct uring *u, struct worker *w)
 	}
 	if (w->spin_credit < SPIN_CREDIT)
 		w->spin_credit++;
+	port_collect(&w->port);
 	count_add(&w->session->stats->spins, 1);
 	return true;
 }
