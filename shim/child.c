@@ -21,7 +21,7 @@ const unsigned int efuse_shim_abi = CONFIG_ABI;
 /* What a pinned thread starts must be as free as the thread was before. */
 static void before_child(void)
 {
-	if (fdtab_used && !fds_foreign())
+	if (fdtab_any() && !fds_foreign())
 		worker_children();
 }
 
@@ -89,7 +89,7 @@ static void child_session(int fd)
 static void forked(void)
 {
 	fds_own();
-	if (!fdtab_used)
+	if (!fdtab_any())
 		return;
 	worker_forked();
 	session_forget();

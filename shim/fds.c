@@ -235,7 +235,7 @@ EXPORT int ioctl(int fd, unsigned long req, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	ret = real()->ioctl(fd, req, arg);
-	if (ret == 0 && req == FUSE_DEV_IOC_CLONE && fdtab_used)
+	if (ret == 0 && req == FUSE_DEV_IOC_CLONE && fdtab_any())
 		cloned(fd, arg);
 	return ret;
 }
@@ -246,7 +246,7 @@ static int fcntl_any(int fd, int cmd, void *arg, int (*call)(int, int, ...))
 	struct session *s;
 	long flags = (long)arg;
 
-	if (!fdtab_used)
+	if (!fdtab_any())
 		return call(fd, cmd, arg);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
 		return duplicated(fd, call(fd, cmd, arg));
@@ -355,7 +355,7 @@ static bool can_close_range(int flags)
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (!fdtab_used || first > last || (flags & CLOSE_RANGE_CLOEXEC) || fds_foreign() ||
+	if (!fdtab_any() || first > last || (flags & CLOSE_RANGE_CLOEXEC) || fds_foreign() ||
 	    !can_close_range(flags))
 		return real()->close_range(first, last, flags);
 	return close_spared(first, last, flags);
@@ -365,7 +365,7 @@ EXPORT void closefrom(int first)
 {
 	int fd = first < 0 ? 0 : first;
 
-	if (!fdtab_used || fds_foreign())
+	if (!fdtab_any() || fds_foreign())
 		real()->closefrom(first);
 	else if (can_close_range(0))
 		close_spared((unsigned int)fd, FD_MAX, 0);

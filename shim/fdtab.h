@@ -17,10 +17,15 @@ struct session;
 #define FDTAB_SIZE 65536	/* descriptors from here on keep plain FUSE */
 
 extern struct session *fdtab_table[FDTAB_SIZE];
-extern unsigned int fdtab_used;	/* entries ever set, 0 in other programs */
+extern unsigned int fdtab_used;	/* 1 once an entry was set; atomic */
 
 /* The mark of a descriptor that is the shim's own. */
 #define FDTAB_PRIVATE ((struct session *)1)
+
+static inline bool fdtab_any(void)
+{
+	return __atomic_load_n(&fdtab_used, __ATOMIC_RELAXED);
+}
 
 /*
  * The session of FD without a reference, NULL for every other descriptor. Only
@@ -30,7 +35,7 @@ static inline struct session *fdtab_peek(int fd)
 {
 	struct session *s;
 
-	if (__builtin_expect(!__atomic_load_n(&fdtab_used, __ATOMIC_RELAXED), 1))
+	if (__builtin_expect(!fdtab_any(), 1))
 		return NULL;
 	if ((unsigned int)fd >= FDTAB_SIZE)
 		return NULL;

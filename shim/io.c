@@ -25,7 +25,7 @@
  * table is looked up by the first call that is not one of these.
  */
 #define real_passes(call) \
-	__builtin_expect(!__atomic_load_n(&fdtab_used, __ATOMIC_RELAXED) && (call), 1)
+	__builtin_expect(!fdtab_any() && (call), 1)
 
 /* --- requests in ------------------------------------------------------------ */
 
@@ -249,9 +249,9 @@ static bool must_see(int fd)
 EXPORT ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t size,
 		      unsigned int flags)
 {
-	if (fdtab_used && must_see(in))
+	if (fdtab_any() && must_see(in))
 		return splice_in(in, out, size);
-	if (fdtab_used && must_see(out))
+	if (fdtab_any() && must_see(out))
 		return splice_out(in, out, size);
 	return real()->splice(in, in_off, out, out_off, size, flags);
 }

@@ -346,7 +346,7 @@ static void *keeper_main(void *arg)
 			serve(u);
 	}
 	pthread_mutex_lock(&u->lock);
-	u->keeper.state = PORT_GONE;
+	__atomic_store_n(&u->keeper.state, PORT_GONE, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&u->lock);
 	port_close(&u->keeper);
 	return NULL;

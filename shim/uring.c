@@ -23,7 +23,7 @@
 
 void uring_nudge_port(struct uring *u, struct port *p)
 {
-	if (p->state == PORT_GONE)
+	if (__atomic_load_n(&p->state, __ATOMIC_RELAXED) == PORT_GONE)
 		return;
 	port_nudge(p);
 	count_add(&u->session->stats->syscalls, 1);
@@ -175,7 +175,7 @@ static bool commit_by_worker(struct uring *u, struct entry *e)
 			uring_nudge_port(u, &w->port);
 			return true;
 		}
-		w->port.inbox = e->next;
+		__atomic_store_n(&w->port.inbox, e->next, __ATOMIC_RELAXED);
 	}
 	return false;
 }

@@ -27,7 +27,7 @@ static void saw_pollfds(const struct pollfd *fds, nfds_t count, bool waits)
 {
 	nfds_t i;
 
-	if (!fdtab_used || !waits)
+	if (!fdtab_any() || !waits)
 		return;
 	for (i = 0; i < count; i++)
 		if (fds[i].events & POLLIN)
@@ -63,7 +63,7 @@ static void saw_fdset(int count, fd_set *r)
 {
 	int fd;
 
-	if (!fdtab_used || !r)
+	if (!fdtab_any() || !r)
 		return;
 	for (fd = 0; fd < count && fd < FD_SETSIZE; fd++)
 		if (FD_ISSET(fd, r))
@@ -85,7 +85,7 @@ EXPORT int pselect(int count, fd_set *r, fd_set *w, fd_set *e, const struct time
 
 EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 {
-	if (fdtab_used && op != EPOLL_CTL_DEL)
+	if (fdtab_any() && op != EPOLL_CTL_DEL)
 		saw_poll(fd);
 	return real()->epoll_ctl(epfd, op, fd, event);
 }

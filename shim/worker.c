@@ -115,7 +115,7 @@ static void leave(struct uring *u, struct worker *w)
 	__atomic_sub_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
 	while ((e = w->port.inbox)) {
-		w->port.inbox = e->next;
+		__atomic_store_n(&w->port.inbox, e->next, __ATOMIC_RELAXED);
 		e->next = u->keeper.inbox;
 		u->keeper.inbox = e;
 	}
@@ -306,7 +306,7 @@ static void empty_inbox(struct uring *u, struct worker *w)
 		return;
 	pthread_mutex_lock(&u->lock);
 	while ((e = w->port.inbox) && !port_commit(&w->port, e))
-		w->port.inbox = e->next;
+		__atomic_store_n(&w->port.inbox, e->next, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&u->lock);
 	port_submit(&w->port);
 }
