@@ -65,7 +65,7 @@ static unsigned int hint_slot(uint64_t unique)
 
 void entry_publish(struct entries *es, struct entry *e, uint64_t unique)
 {
-	__atomic_store_n(&es->hint[hint_slot(unique)], e, __ATOMIC_RELAXED);
+	__atomic_store_n(&es->hint[hint_slot(unique)], e, __ATOMIC_RELEASE);
 	__atomic_store_n(&e->unique, unique, __ATOMIC_RELEASE);
 }
 
