@@ -16,22 +16,16 @@
 #include "shim/count.h"
 #include "shim/real.h"
 #include "shim/settings.h"
+#include "shim/smallfile.h"
 
 /* Start time of this process: field 22 of /proc/self/stat, in clock ticks. */
 static uint64_t start_time(void)
 {
 	char buf[1024], *p;
 	unsigned long long ticks = 0;
-	ssize_t len;
-	int fd = real()->open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (!smallfile_read("/proc/self/stat", buf, sizeof(buf)))
 		return 0;
-	len = real()->read(fd, buf, sizeof(buf) - 1);
-	real()->close(fd);
-	if (len <= 0)
-		return 0;
-	buf[len] = '\0';
 	p = strrchr(buf, ')');
 	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d "
 			 "%*d %*d %*d %*d %llu", &ticks) != 1)

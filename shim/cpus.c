@@ -2,12 +2,11 @@
 /*
  * cpus.c - the number of possible cores.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "shim/cpus.h"
-#include "shim/real.h"
+#include "shim/smallfile.h"
 
 #define POSSIBLE "/sys/devices/system/cpu/possible"
 
@@ -38,17 +37,8 @@ static unsigned int list_count(const char *list)
 static unsigned int read_possible(void)
 {
 	char buf[256];
-	ssize_t len;
-	int fd = real()->open(POSSIBLE, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return 0;
-	len = real()->read(fd, buf, sizeof(buf) - 1);
-	real()->close(fd);
-	if (len <= 0)
-		return 0;
-	buf[len] = '\0';
-	return list_count(buf);
+	return smallfile_read(POSSIBLE, buf, sizeof(buf)) ? list_count(buf) : 0;
 }
 
 unsigned int cpus_possible(void)

@@ -12,7 +12,6 @@
  * changes it back to 1 when that is refused.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +20,7 @@
 #include <unistd.h>
 
 #include "shim/place.h"
-#include "shim/real.h"
+#include "shim/smallfile.h"
 
 #define FOLLOW_STREAK 4
 #define WINDOW 64			/* requests between two decisions */
@@ -211,29 +210,13 @@ void place_forked(struct place *p)
 	place_release(p);
 }
 
-/* Reads a small file of /proc into BUF as a string. Returns whether it did. */
-static bool read_file(const char *path, char *buf, size_t room)
-{
-	int fd = real()->open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return false;
-	len = syscall(__NR_read, fd, buf, room - 1);
-	syscall(__NR_close, fd);
-	if (len <= 0)
-		return false;
-	buf[len] = '\0';
-	return true;
-}
-
 /* Whether fewer tasks are runnable than there are cores: proc_loadavg(5). */
 static bool cores_to_spare(void)
 {
 	unsigned int running;
 	char buf[128];
 
-	return read_file("/proc/loadavg", buf, sizeof(buf)) &&
+	return smallfile_read("/proc/loadavg", buf, sizeof(buf)) &&
 	       sscanf(buf, "%*s %*s %*s %u/", &running) == 1 &&
 	       (long)running < sysconf(_SC_NPROCESSORS_ONLN);
 }
@@ -295,7 +278,7 @@ static bool runnable(pid_t tid)
 	char path[64], buf[256], *state;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
-	if (!read_file(path, buf, sizeof(buf)))
+	if (!smallfile_read(path, buf, sizeof(buf)))
 		return false;
 	state = strrchr(buf, ')');
 	return state && state[1] && state[2] == 'R';

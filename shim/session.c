@@ -25,6 +25,7 @@
 #include "shim/real.h"
 #include "shim/session.h"
 #include "shim/settings.h"
+#include "shim/smallfile.h"
 
 #define GATE_TICK_MS 20
 #define MESSAGE_PEEK 256	/* no INIT message is longer */
@@ -300,16 +301,10 @@ static uint32_t connection_id(int fd)
 {
 	static const char key[] = "fuse_connection:";
 	char path[64], buf[512], *p;
-	ssize_t len;
-	int info;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = real()->open(path, O_RDONLY | O_CLOEXEC);
-	if (info < 0)
+	if (!smallfile_read(path, buf, sizeof(buf)))
 		return 0;
-	len = real()->read(info, buf, sizeof(buf) - 1);
-	real()->close(info);
-	buf[len > 0 ? len : 0] = '\0';
 	p = strstr(buf, key);
 	return p ? (uint32_t)strtoul(p + sizeof(key) - 1, NULL, 10) : 0;
 }
