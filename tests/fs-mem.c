@@ -205,6 +205,7 @@ int main(int argc, char **argv)
 		reply_start_pool();
 	if (!err)
 		err = serve_all();
+	reply_stop_pool();
 	for (int i = 0; i < opt.count; i++)
 		fuse_session_unmount(mounts[i].se);
 	fuse_opt_free_args(&args);

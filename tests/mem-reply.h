@@ -39,6 +39,8 @@ static int reply_async;
 static pthread_mutex_t reply_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t reply_cond = PTHREAD_COND_INITIALIZER;
 static struct reply *reply_first, **reply_end = &reply_first;
+static pthread_t reply_pool[REPLY_POOL];
+static int reply_threads, reply_stop;
 
 static void reply_send(const struct reply *r)
 {
@@ -57,20 +59,29 @@ static void reply_send(const struct reply *r)
 	}
 }
 
+/* The next reply to send, or NULL when there are no more and the pool ends. */
+static struct reply *reply_next(void)
+{
+	struct reply *r;
+
+	pthread_mutex_lock(&reply_lock);
+	while (!reply_first && !reply_stop)
+		pthread_cond_wait(&reply_cond, &reply_lock);
+	r = reply_first;
+	if (r)
+		reply_first = r->next;
+	if (!reply_first)
+		reply_end = &reply_first;
+	pthread_mutex_unlock(&reply_lock);
+	return r;
+}
+
 static void *reply_thread(void *arg)
 {
 	struct reply *r;
 
 	(void)arg;
-	for (;;) {
-		pthread_mutex_lock(&reply_lock);
-		while (!reply_first)
-			pthread_cond_wait(&reply_cond, &reply_lock);
-		r = reply_first;
-		reply_first = r->next;
-		if (!reply_first)
-			reply_end = &reply_first;
-		pthread_mutex_unlock(&reply_lock);
+	while ((r = reply_next())) {
 		reply_send(r);
 		free(r);
 	}
@@ -79,11 +90,20 @@ static void *reply_thread(void *arg)
 
 static void reply_start_pool(void)
 {
-	pthread_t thread;
+	while (reply_threads < REPLY_POOL &&
+	       pthread_create(&reply_pool[reply_threads], NULL, reply_thread, NULL) == 0)
+		reply_threads++;
+}
 
-	for (int i = 0; i < REPLY_POOL; i++)
-		if (pthread_create(&thread, NULL, reply_thread, NULL) == 0)
-			pthread_detach(thread);
+/* What is queued is sent first. Nobody may reply once the device is closed. */
+static void reply_stop_pool(void)
+{
+	pthread_mutex_lock(&reply_lock);
+	reply_stop = 1;
+	pthread_cond_broadcast(&reply_cond);
+	pthread_mutex_unlock(&reply_lock);
+	while (reply_threads > 0)
+		pthread_join(reply_pool[--reply_threads], NULL);
 }
 
 /* Send R now, or hand a copy of it and its data to the pool. */

@@ -15,6 +15,8 @@ format() {
 	mkntfs -F -Q "$1" > "$T/mkntfs.log" 2>&1
 }
 
+clean() { ntfsfix -n "$1" > "$T/fix.log" 2>&1; }
+
 run() {
 	local channel=$1 what="$1 ntfs-3g $2" dev=$3
 	shift 3
@@ -23,7 +25,7 @@ run() {
 	exercise "$what" "$M" - --features $WANT
 	served_by "$channel" "$what"
 	stop "$what"
-	ok "$what: the volume is clean" ntfsfix -n "$dev" > "$T/fix.log" 2>&1
+	ok "$what: the volume is clean" clean "$dev"
 }
 
 truncate -s 128M "$T/ntfs.img"

@@ -104,7 +104,12 @@ stop "inherited /dev/fd/N"
 
 rm -f "$T"/now.*
 ( shimmed uring fs-raw --fork-after-init "$M" ) > "$T/child" 2> "$T/daemon.log" &
-wait_for 10 mounted "$M"
+# A request that the parent's rings have taken when it leaves is lost with them,
+# so the child is given the time to begin.
+child_serves() { [ -s "$T/child" ] && gone "$parent"; }
+parent=$!
+ok "fork after INIT: the parent leaves" wait_for 10 child_serves
+sleep 0.3
 use fork &
 ok "fork after INIT: a child serves, or callers get an error" wait_for 10 gone $!
 daemon=$(cat "$T/child")
