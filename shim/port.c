@@ -143,7 +143,8 @@ static struct io_uring_sqe *command(struct port *p, struct entry *e, uint32_t op
 	req->commit_id = e->commit_id;
 	e->port = p;
 	__atomic_add_fetch(&p->avail[e->qid], 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&p->waiting[e->qid], 1, __ATOMIC_RELAXED);
+	/* Pairs with event_fill(): what was written to E comes with it. */
+	__atomic_add_fetch(&p->waiting[e->qid], 1, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&p->exposed, 1, __ATOMIC_SEQ_CST);
 	return sqe;
 }
@@ -247,6 +248,8 @@ void port_nap(struct port *p, long ns)
 	struct __kernel_timespec ts = { .tv_nsec = ns };
 	struct io_uring_cqe *cqe;
 
+	rearm(p);
+	port_submit(p);
 	p->syscalls++;
 	io_uring_wait_cqe_timeout(&p->ring, &cqe, &ts);
 }

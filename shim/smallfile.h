@@ -10,8 +10,7 @@
 
 /*
  * Reads up to ROOM - 1 bytes of PATH into BUF and ends them with a zero. False
- * when the file cannot be read or is empty. Past the interposed calls; no
- * cancellation point but open(2).
+ * when the file cannot be read or is empty. No cancellation point.
  */
 bool smallfile_read(const char *path, char *buf, size_t room);
 
