@@ -121,7 +121,8 @@ static void reply(const struct reply *r)
 	*copy = *r;
 	copy->next = NULL;
 	if (r->kind == REPLY_BUF) {
-		memcpy(copy->copy, r->data, r->size);
+		if (r->size)
+			memcpy(copy->copy, r->data, r->size);
 		copy->data = copy->copy;
 	}
 	pthread_mutex_lock(&reply_lock);
