@@ -17,7 +17,7 @@
 #include "shim/real.h"
 #include "shim/uring.h"
 
-#define FAST_ENTRIES 8	/* of its home that a fast worker may have waiting */
+#define ENTRIES_MAX 8	/* of its home that a worker may have waiting */
 
 /* --- lane and nudges ------------------------------------------------------ */
 
@@ -139,16 +139,18 @@ static void note_time(struct worker *w, uint64_t ns)
 		w->slowest_ns = ns;
 }
 
-/* See uring.h: whether E's next request comes to the replying worker's ring. */
+/*
+ * See uring.h: whether E's next request comes to the replying worker's ring. The
+ * entry committed last is used next, so one that a worker gave away would bring
+ * the next request of its core to the keeper, and that one, and so on.
+ */
 static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 {
-	unsigned int limit = worker_is_fast(w) ? FAST_ENTRIES : 1;
-
 	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
 		return true;
 	if (e->qid != w->home && __atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED))
 		return false;
-	return __atomic_load_n(&w->port.avail[e->qid], __ATOMIC_RELAXED) < limit;
+	return __atomic_load_n(&w->port.avail[e->qid], __ATOMIC_RELAXED) < ENTRIES_MAX;
 }
 
 static void inbox_push(struct port *p, struct entry *e)

@@ -21,9 +21,7 @@
  * - one worker in all (a single-threaded daemon): always on its own ring, and
  *   so its one thread comes to serve all queues with no help;
  * - else on its own ring when the queue is its home, or nobody's home, and few
- *   entries of it wait there already: one, or a few while it answers so fast
- *   that a request which waits behind another is served sooner than by waking
- *   a second thread; on the keeper's ring otherwise.
+ *   entries of it wait there already; on the keeper's ring otherwise.
  *
  * No request waits for good. A queue in which no entry waits gets one before
  * its last entry's request goes to the daemon; a request that reached a worker
@@ -174,7 +172,7 @@ void uring_wake_keeper(struct uring *u);
 /* The connection is gone: wakes everybody. */
 void uring_dead(struct uring *u);
 
-/* Below this a worker may have several entries of its home waiting. */
+/* Below this a request that waits behind another is served soon enough. */
 #define FAST_NS 50000
 
 /* Whether W's answers took less than FAST_NS of late. */
