@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mem-store.h - the tree that fs-mem serves: nodes, names, extended attributes.
- * Contents live in one memfd per file, so replies can be spliced.
+ * Contents live in one temporary file each, so replies can be spliced.
  *
  * Everything here is called with the store's lock held. A node lives as long as
  * it has a name or the kernel counts a lookup of it; a FORGET of more than was
@@ -11,6 +11,7 @@
 #define MEM_STORE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,9 +114,15 @@ static void node_forget(struct node *node, uint64_t n)
 	node_put(node);
 }
 
-/* The memfd with the contents, made when first needed; -errno. */
+/*
+ * The file with the contents, made when first needed; -errno. Not a memfd where
+ * it can be helped: the thread sanitizer does not know that call, and takes the
+ * descriptor for the one that had the number before.
+ */
 static int node_fd(struct node *node)
 {
+	if (node->fd < 0)
+		node->fd = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (node->fd < 0)
 		node->fd = memfd_create("fs-mem", MFD_CLOEXEC);
 	return node->fd < 0 ? -errno : node->fd;
