@@ -109,6 +109,7 @@ plot() {
 main() {
 	local kind
 	need_root_loudly
+	need_programs_loudly
 	open_results "$OUT/demo"
 	set_up
 	for kind in $KINDS; do

@@ -64,6 +64,12 @@ need_root_loudly() {
 	exit 1
 }
 
+need_programs_loudly() {
+	command -v prog-ops > /dev/null && command -v efuse > /dev/null && return
+	say "${0##*/}: prog-ops or efuse is not built in $OUT; run 'make bench' or 'make demo' once"
+	exit 1
+}
+
 # --- the machine, and putting it back ------------------------------------
 
 uring_on() {

@@ -86,6 +86,7 @@ selftest_verdict() {
 main() {
 	local kind
 	need_root_loudly
+	need_programs_loudly
 	open_results "$OUT/bench/${SELFTEST:+selftest}"
 	uring_on
 	private_status
