@@ -118,8 +118,8 @@ static void show_cost(FILE *out, const struct stats_head *head, const struct sta
 		" thread migrations\n", head->shared, head->migrations);
 	if (head->idle_class || head->idle_backoffs) {
 		label(out, "scheduling");
-		fprintf(out, "SCHED_IDLE %s, taken out %" PRIu32 " times\n",
-			head->idle_class ? "now" : "not now", head->idle_backoffs);
+		fprintf(out, "%" PRIu32 " threads as SCHED_IDLE, taken out %" PRIu32 " times\n",
+			head->idle_class, head->idle_backoffs);
 	}
 }
 

@@ -43,7 +43,7 @@ static void put_daemon(struct json *j, const struct stats_head *head)
 	json_bool(j, "single", head->single);
 	json_number(j, "max_write", head->max_write);
 	json_number(j, "payload_size", head->payload_size);
-	json_bool(j, "idle_class", head->idle_class);
+	json_number(j, "idle_class", head->idle_class);
 	json_number(j, "idle_backoffs", head->idle_backoffs);
 }
 

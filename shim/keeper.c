@@ -256,36 +256,40 @@ static bool stopping(struct uring *u)
 }
 
 /*
- * Looks after the single thread while it is in the idle class. The lock keeps
- * the worker from ending meanwhile.
+ * Looks after the workers in the idle class, and keeps off the core of the last
+ * of them. The lock keeps them from ending meanwhile. Returns whether any is.
  */
-static bool watch_single(struct uring *u)
+static bool watch(struct uring *u)
 {
 	struct stats_head *st = u->session->stats;
+	unsigned int idle = 0, backoffs = 0;
 	int core = PLACE_NOWHERE;
+	uint64_t now = count_now();
 	struct worker *w;
-	bool again = false;
 
 	pthread_mutex_lock(&u->lock);
-	for (w = u->workers; w && w->leaving; w = w->next)
-		;
-	if (w) {
-		again = place_watch(&w->place, count_now());
-		core = __atomic_load_n(&w->place.core, __ATOMIC_RELAXED);
-		count_set(&st->idle_backoffs, w->place.backoffs);
+	for (w = u->workers; w; w = w->next) {
+		if (!w->leaving && place_watch(&w->place, now)) {
+			idle++;
+			core = __atomic_load_n(&w->place.core, __ATOMIC_RELAXED);
+		}
+		backoffs += __atomic_load_n(&w->place.backoffs, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&u->lock);
-	count_set(&st->idle_class, again);
-	place_away(&u->keeper_place, again ? core : PLACE_NOWHERE);
-	return again;
+	count_set(&st->idle_class, idle);
+	count_set(&st->idle_backoffs, backoffs);
+	place_away(&u->keeper_place, core);
+	return idle;
 }
 
 /* For how many ns to sleep until the next look; 0 for until somebody calls. */
 static long next_look(struct uring *u)
 {
-	if (__atomic_load_n(&u->nworkers, __ATOMIC_SEQ_CST) == 1)
-		return watch_single(u) ? PLACE_WATCH_NS : 0;
-	return rescue(u) ? STEAL_NS : 0;
+	bool idle = watch(u);
+
+	if (__atomic_load_n(&u->nworkers, __ATOMIC_SEQ_CST) != 1 && rescue(u))
+		return STEAL_NS;
+	return idle ? PLACE_WATCH_NS : 0;
 }
 
 /*

@@ -24,8 +24,11 @@
 
 #define FOLLOW_STREAK 4
 #define WINDOW 64			/* requests between two decisions */
-#define ENTER_NS (WINDOW * 250000ull)	/* 4,000 a second and more: enter */
+#define ENTER_NS (WINDOW * 400000ull)	/* 2,500 a second and more: enter */
 #define LEAVE_NS (WINDOW * 1000000ull)	/* 1,000 a second and less: leave */
+#define MOVED_MANY (WINDOW / 4)		/* callers that do not stay */
+#define LOOSE_WINDOWS 64		/* then not pinned for as many, doubled */
+#define LOOSENED_MAX 6			/* doublings */
 #define BACKOFF_NS 10000000ull		/* after the first forced exit, doubled */
 #define BACKOFF_MAX 10			/* doublings: ten seconds */
 #define STILL_LOOKS 25			/* looks without a request: leave */
@@ -52,7 +55,7 @@ bool place_pin(struct place *p, unsigned int core)
 {
 	cpu_set_t one;
 
-	if (p->core == (int)core)
+	if (p->core == (int)core || p->loose)
 		return false;
 	if (!p->usable || core >= CPU_SETSIZE || !CPU_ISSET(core, &p->pinnable))
 		return false;
@@ -252,24 +255,48 @@ static bool enter_idle(struct place *p, uint64_t now)
 		not_for(p, now, BACKOFF_NS);
 		return false;
 	}
+	__atomic_store_n(&p->entered, now, __ATOMIC_RELAXED);
 	return go_idle(p);
 }
 
-bool place_pace(struct place *p, uint64_t now)
+/* After each window: whether a pinned thread should be, or a loose one again. */
+static void judge_pin(struct place *p, unsigned int moved)
 {
+	if (p->loose) {
+		p->loose--;
+	} else if (p->core == PLACE_NOWHERE || __atomic_load_n(&p->idle, __ATOMIC_RELAXED)) {
+		return;
+	} else if (moved <= MOVED_MANY) {
+		p->loosened = 0;
+	} else {
+		p->loose = LOOSE_WINDOWS << p->loosened;
+		if (p->loosened < LOOSENED_MAX)
+			p->loosened++;
+		unpin(p);
+	}
+}
+
+bool place_pace(struct place *p, uint64_t now, bool moved)
+{
+	bool entered = false;
+	unsigned int count;
 	uint64_t took;
 
 	__atomic_store_n(&p->progress, p->progress + 1, __ATOMIC_RELAXED);
+	p->moved += moved;
 	if (++p->window < WINDOW)
 		return false;
 	took = now - p->window_start;
+	count = p->moved;
 	p->window = 0;
+	p->moved = 0;
 	p->window_start = now;
 	if (took > LEAVE_NS)
 		leave_idle(p);
 	else if (took < ENTER_NS && !p->mixed && !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
-		return enter_idle(p, now);
-	return false;
+		entered = enter_idle(p, now);
+	judge_pin(p, count);
+	return entered;
 }
 
 /* Whether thread TID is running or waits to run: proc_pid_stat(5). */
@@ -284,12 +311,17 @@ static bool runnable(pid_t tid)
 	return state && state[1] && state[2] == 'R';
 }
 
+/* The wait doubles, unless the class was good for longer than the last wait. */
 static void back_off(struct place *p, uint64_t now)
 {
-	unsigned int n = __atomic_fetch_add(&p->backoffs, 1, __ATOMIC_RELAXED);
-	unsigned int shift = n < BACKOFF_MAX ? n : BACKOFF_MAX;
+	uint64_t stayed = now - __atomic_load_n(&p->entered, __ATOMIC_RELAXED);
 
-	not_for(p, now, BACKOFF_NS << shift);
+	__atomic_fetch_add(&p->backoffs, 1, __ATOMIC_RELAXED);
+	if (stayed > BACKOFF_NS << p->penalty)
+		p->penalty = 0;
+	not_for(p, now, BACKOFF_NS << p->penalty);
+	if (p->penalty < BACKOFF_MAX)
+		p->penalty++;
 	leave_idle(p);
 }
 

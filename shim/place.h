@@ -6,14 +6,18 @@
  * A thread is only ever narrowed to one core of those it was allowed when the
  * shim first saw it, and widened to exactly those again.
  *
- * The idle class. A single thread that follows its caller meets a scheduler
- * that, waking the caller while the thread still runs on the same core, moves
- * the caller to an idle one: they chase each other. A core that runs nothing
+ * The idle class. A thread that answers on its caller's core meets a scheduler
+ * that, waking the caller while the thread still runs there, moves the caller
+ * to an idle core: every reply drives the caller away. A core that runs nothing
  * but SCHED_IDLE threads counts as idle, and the caller stays. But such a
  * thread gets next to nothing on a core that others want. So it enters the
  * class only while requests come fast and the machine has cores to spare, only
  * if it can leave it by itself, and under the eyes of the keeper, which takes
  * it out as soon as it is runnable without getting anywhere.
+ *
+ * Where the class is not to be had and callers keep moving, pinning does not
+ * pay: then the thread runs where the scheduler puts it, as with plain FUSE,
+ * and pinning is tried again later.
  */
 #ifndef EFUSE_SHIM_PLACE_H
 #define EFUSE_SHIM_PLACE_H
@@ -47,9 +51,14 @@ struct place {
 	bool may_idle;		/* normal class now, and able to return to it; atomic */
 	int idle;		/* 1 while in the idle class; atomic */
 	unsigned int window;	/* requests since window_start */
+	unsigned int moved;	/* of them, those whose caller had changed cores */
+	unsigned int loose;	/* windows in which not to pin */
+	unsigned int loosened;	/* times that pinning did not pay, in a row */
 	uint64_t window_start;	/* ns */
 	uint64_t not_before;	/* ns: no new attempt earlier; atomic */
 	unsigned int backoffs;	/* times the keeper took it out; atomic */
+	unsigned int penalty;	/* doublings of the next wait; the keeper's */
+	uint64_t entered;	/* ns: when it went in last; atomic */
 
 	uint64_t progress;	/* counts up with every request; atomic */
 	uint64_t watched;	/* the keeper's: progress when it last looked */
@@ -92,11 +101,12 @@ void place_forked(struct place *p);
 bool place_follow(struct place *p, unsigned int core);
 
 /*
- * A single thread was handed a request at NOW (CLOCK_MONOTONIC, ns). Every few
- * dozen requests it decides about the idle class. Returns whether the thread
- * entered it: the keeper must then watch.
+ * The calling thread was handed a request at NOW (CLOCK_MONOTONIC, ns), whose
+ * caller MOVED to another core since its last one. Every few dozen requests it
+ * decides about the idle class and about pinning. Returns whether the thread
+ * entered the class: the keeper must then watch.
  */
-bool place_pace(struct place *p, uint64_t now);
+bool place_pace(struct place *p, uint64_t now, bool moved);
 
 /*
  * The keeper's look, every PLACE_WATCH_NS, at another thread. Takes it out of

@@ -63,8 +63,8 @@ struct stats_head {
 	uint64_t malformed;	/* messages from the daemon that the shim refused */
 	uint64_t spins;		/* waits that polling ended without sleeping */
 	uint64_t sleeps;	/* waits that slept */
-	uint32_t idle_class;	/* 1 while a single thread runs as SCHED_IDLE */
-	uint32_t idle_backoffs;	/* times the watchdog took it out again */
+	uint32_t idle_class;	/* threads that run as SCHED_IDLE now */
+	uint32_t idle_backoffs;	/* times the keeper took one out again */
 	uint64_t reserved[15];	/* zero */
 	char comm[32];		/* the program's name */
 	char reason[224];	/* why a lower tier serves, "" when none does */

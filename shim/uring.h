@@ -47,6 +47,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shim/callers.h"
 #include "shim/entry.h"
 #include "shim/place.h"
 #include "shim/port.h"
@@ -87,6 +88,7 @@ struct uring {
 
 	unsigned int nworkers;		/* atomic; written under the lock */
 	unsigned int lane_length;	/* atomic; written under the lock */
+	struct callers callers;
 	int device_ready;		/* the device fd may have something; atomic */
 	int dead;			/* atomic */
 

@@ -405,15 +405,16 @@ static ssize_t deliver_notify_reply(struct uring *u, struct worker *w, struct en
 	return len;
 }
 
-/* E's request is now the daemon's. */
-static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64_t unique)
+/* E's request, made by thread PID, is now the daemon's. */
+static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64_t unique,
+		      uint32_t pid)
 {
 	e->since = count_now();
 	count_request(count_block(w->session, e->qid), e->opcode);
 	w->lastq = e->qid;
 	__atomic_store_n(&w->busy_since, e->since, __ATOMIC_SEQ_CST);
 	replace_last(u, w, e->qid);
-	if (alone(u) && place_pace(&w->place, e->since))
+	if (place_pace(&w->place, e->since, callers_moved(&u->callers, pid, e->qid)))
 		uring_wake_keeper(u);
 	tell_keeper(u, w);
 	entry_publish(&u->entries, e, unique);
@@ -435,7 +436,7 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 	proto_ring_assemble(e->hdr, e->payload, (size_t)len, buf);
 	if (in.opcode == FUSE_NOTIFY_REPLY)
 		return deliver_notify_reply(u, w, e, in.unique, buf, len);
-	hand_over(u, w, e, in.unique);
+	hand_over(u, w, e, in.unique, in.pid);
 	return len;
 }
 
@@ -606,13 +607,10 @@ static void find_place(struct uring *u, struct worker *w)
 {
 	bool moved;
 
-	if (alone(u)) {
+	if (alone(u))
 		moved = place_follow(&w->place, w->lastq);
-	} else {
-		if (__atomic_load_n(&w->place.idle, __ATOMIC_RELAXED))
-			place_release(&w->place);
+	else
 		moved = place_pin(&w->place, w->home);
-	}
 	if (moved) {
 		w->port.syscalls++;
 		count_add(&w->session->stats->migrations, 1);

@@ -68,6 +68,38 @@ static void refused_test(void)
 	check(CPU_ISSET(CPU_SETSIZE - 1, &p.allowed), "pin: and is still allowed");
 }
 
+static bool may_run_as_found(const struct place *p)
+{
+	cpu_set_t now;
+
+	return sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &p->allowed);
+}
+
+/* N requests, a second apart so that nothing is fast. */
+static void pace(struct place *p, unsigned int n, bool moved)
+{
+	static uint64_t now = 1000000000;
+
+	while (n--)
+		place_pace(p, now += 1000000000, moved);
+}
+
+static void loose_test(void)
+{
+	struct place p;
+
+	place_init(&p);
+	place_pin(&p, place_here());
+	pace(&p, 256, false);
+	check(p.core != PLACE_NOWHERE, "loose: callers that stay: pinned");
+	pace(&p, 64, true);
+	check(p.core == PLACE_NOWHERE && may_run_as_found(&p), "loose: callers that move: not pinned");
+	check(!place_pin(&p, place_here()), "loose: not pinned again at once");
+	pace(&p, 64 * 64, false);
+	check(place_pin(&p, place_here()), "loose: pinned again later");
+	place_release(&p);
+}
+
 /* As place_pace() leaves it, without its wait for a core to spare. */
 static void go_idle(struct place *p)
 {
@@ -116,7 +148,7 @@ static bool child_stays_out(struct place *p)
 	if (!p->may_idle || setresuid(NOBODY, NOBODY, NOBODY))
 		return false;
 	for (i = 0; i < MANY; i++)
-		entered |= place_pace(p, now += 1000);
+		entered |= place_pace(p, now += 1000, false);
 	return !entered && sched_getscheduler(0) == SCHED_OTHER;
 }
 
@@ -145,6 +177,7 @@ int main(void)
 {
 	pin_test();
 	refused_test();
+	loose_test();
 	idle_test();
 	printf("1..%d\n", tests);
 	return failures != 0;
