@@ -94,11 +94,12 @@ int handover_init(struct handover *h)
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, POLL, STATUS, TOKEN, LOG, LOADER, NVARS };
+enum { ABI, CHANNEL, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
 
 static const char *const names[NVARS] = {
 	[ABI] = CONFIG_ENV_ABI,		[CHANNEL] = CONFIG_ENV_CHANNEL,
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
+	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
 	[LOADER] = PRELOAD,
 };
@@ -138,6 +139,10 @@ static int fill_values(struct values *val, const struct handover *h, char *const
 	val->v[LOADER] = val->preload;
 	val->v[CHANNEL] = h->channel;
 	val->v[LOG] = h->log;
+	if (h->cache || h->cache_timeout) {
+		val->v[CACHE] = h->cache ? h->cache : "";
+		val->v[CACHETIME] = h->cache_timeout ? h->cache_timeout : "";
+	}
 	if (h->status[0])
 		val->v[STATUS] = h->status;
 	if (h->poll >= 0) {

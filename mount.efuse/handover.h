@@ -18,6 +18,8 @@ struct handover {
 	char token[33];			/* names the status files of this start */
 	const char *channel;		/* NULL: leave the variable as it is */
 	const char *log;		/* NULL: leave the variable as it is */
+	const char *cache;		/* these two go together: with both NULL */
+	const char *cache_timeout;	/* the variables are left, else one may be empty */
 	int poll;			/* microseconds; -1: leave the variable as it is */
 };
 
@@ -40,7 +42,7 @@ int handover_status_make(char dir[PATH_MAX], struct msg *why);
 
 /*
  * Fill H: shim path, a fresh token, and nothing chosen otherwise (preload off,
- * status "", channel and log NULL, poll -1). Returns 0 or -errno.
+ * status "", channel, log and cache NULL, poll -1). Returns 0 or -errno.
  */
 int handover_init(struct handover *h);
 

@@ -107,6 +107,8 @@ void latency_since(struct statsfile *file, const struct statsfile *before)
 	less(&a->migrations, b->migrations);
 	less(&a->notifications, b->notifications);
 	less(&a->malformed, b->malformed);
+	less(&a->cache_changed, b->cache_changed);
+	less(&a->cache_negative, b->cache_negative);
 	less(&a->spins, b->spins);
 	less(&a->sleeps, b->sleeps);
 	for (unsigned int i = 0; i < file->ncores && i < before->ncores; i++)

@@ -26,6 +26,12 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.poll", OPTS_NUMBER, "USEC", NULL, 0, CONFIG_POLL_MAX, "50",
 	  BOTH, offsetof(struct opts, poll),
 	  "poll at most so long before sleeping" },
+	{ "efuse.cache", OPTS_WORD, "POLICY", "auto|always|none", 0, 0, "auto",
+	  BOTH, offsetof(struct opts, cache),
+	  "what the kernel may keep of the program's answers" },
+	{ "efuse.cache_timeout", OPTS_SECONDS, "SEC", NULL, 0, CONFIG_CACHE_MAX,
+	  "the program's own", BOTH, offsetof(struct opts, cache_timeout),
+	  "for how long it may" },
 	{ "efuse.log", OPTS_FILE, "FILE", "stderr", 0, 0, "no log",
 	  BOTH, offsetof(struct opts, log),
 	  "where the shim reports: an absolute path, or stderr" },
@@ -55,6 +61,8 @@ void opts_free(struct opts *o)
 {
 	free(o->fs);
 	free(o->channel);
+	free(o->cache);
+	free(o->cache_timeout);
 	free(o->log);
 	free(o->daemon);
 	free(o->given);
@@ -265,6 +273,23 @@ static int set_number(struct opts *o, const struct opts_spec *s, const char *val
 	return 0;
 }
 
+static int set_seconds(struct opts *o, const struct opts_spec *s, const char *value,
+		       struct msg *why)
+{
+	uint64_t ns;
+
+	switch (config_seconds(value, &ns)) {
+	case 0:
+		return set_text(o, s, value);
+	case -ERANGE:
+		return msg_set(why, -EINVAL, "%s=%s: out of range %d to %d",
+			       s->name, value, s->min, s->max);
+	default:
+		return msg_set(why, -EINVAL, "%s=%s: not a number of seconds such as 5 or 0.5",
+			       s->name, value);
+	}
+}
+
 static int set_file(struct opts *o, const struct opts_spec *s, const char *value,
 		    struct msg *why)
 {
@@ -288,6 +313,8 @@ static int set_value(struct opts *o, const struct opts_spec *s, const char *valu
 	switch (s->kind) {
 	case OPTS_NUMBER:
 		return set_number(o, s, value, why);
+	case OPTS_SECONDS:
+		return set_seconds(o, s, value, why);
 	case OPTS_WORD:
 		return set_word(o, s, value, why);
 	case OPTS_FILE:
@@ -373,6 +400,20 @@ static int one(struct opts *o, const struct split *s, unsigned int where, bool s
 	return opts_is_for_mount(s->raw) ? 0 : add_option(&o->daemon, s->raw);
 }
 
+/* A policy and a time are two answers to one question. */
+static int check_cache(const struct opts *o, struct msg *why)
+{
+	uint64_t ns;
+
+	if (!o->cache || !o->cache_timeout)
+		return 0;
+	if (streq(o->cache, "none") && config_seconds(o->cache_timeout, &ns) == 0 && !ns)
+		return 0;
+	return msg_set(why, -EINVAL,
+		       "efuse.cache=%s and efuse.cache_timeout=%s contradict each other; give one of them",
+		       o->cache, o->cache_timeout);
+}
+
 static bool quotes_match(const char *s)
 {
 	size_t n = 0;
@@ -402,6 +443,8 @@ int opts_parse(struct opts *o, const char *optstr, unsigned int where, bool slop
 		err = one(o, &s, where, sloppy, why);
 	}
 	split_close(&s);
+	if (!err)
+		err = check_cache(o, why);
 	if (err && !why->text[0])
 		msg_set_errno(why, err, "cannot read options");
 	return err;

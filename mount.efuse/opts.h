@@ -23,6 +23,7 @@ enum opts_kind {
 	OPTS_FILE,	/* an absolute path, or the word in .words */
 	OPTS_WORD,	/* one of .words, separated by '|' */
 	OPTS_NUMBER,	/* decimal, .min to .max */
+	OPTS_SECONDS,	/* up to .max, a fraction allowed; kept as text */
 };
 
 struct opts_spec {
@@ -30,7 +31,7 @@ struct opts_spec {
 	enum opts_kind kind;
 	const char *arg;	/* how help names the value: "USEC" */
 	const char *words;	/* OPTS_WORD, OPTS_FILE */
-	int min, max;		/* OPTS_NUMBER */
+	int min, max;		/* OPTS_NUMBER, OPTS_SECONDS */
 	const char *initial;	/* what holds when it is not given, in words */
 	unsigned int where;	/* OPTS_FOR_* */
 	size_t field;		/* offset in struct opts: char * or int */
@@ -46,6 +47,8 @@ struct opts {
 	char *channel;		/* efuse.channel: auto, ring, uring or dev */
 	int poll;		/* efuse.poll, microseconds */
 	int timeout;		/* efuse.timeout, seconds */
+	char *cache;		/* efuse.cache: auto, always or none */
+	char *cache_timeout;	/* efuse.cache_timeout, seconds; never with a cache but none */
 	char *log;		/* efuse.log */
 
 	char *daemon;		/* the daemon's options, NULL when there are none */

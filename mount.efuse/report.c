@@ -98,6 +98,25 @@ static void show_channel(FILE *out, const struct stats_head *head)
 	}
 }
 
+static void show_cache(FILE *out, const struct stats_head *head)
+{
+	static const char *const words[] = {
+		[STATS_CACHE_AUTO] = "auto (as the program says)",
+		[STATS_CACHE_ALWAYS] = "always (until changed through the mount)",
+		[STATS_CACHE_NONE] = "none",
+	};
+
+	label(out, "cache");
+	if (head->cache == STATS_CACHE_TIMEOUT)
+		fprintf(out, "for %g s", (double)head->cache_ns / 1e9);
+	else
+		fputs(words[head->cache], out);
+	if (head->cache != STATS_CACHE_AUTO)
+		fprintf(out, ", %" PRIu64 " replies changed, %" PRIu64 " of them missing names",
+			head->cache_changed, head->cache_negative);
+	fputc('\n', out);
+}
+
 static void show_requests(FILE *out, const struct stats_head *head, const struct stats_op *sum)
 {
 	label(out, "requests");
@@ -221,6 +240,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 	latency_total(file, &sum);
 	show_daemon(out, &file->head);
 	show_channel(out, &file->head);
+	show_cache(out, &file->head);
 	show_requests(out, &file->head, &sum);
 	show_cost(out, &file->head, &sum);
 	show_queues(out, file);

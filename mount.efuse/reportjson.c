@@ -47,6 +47,16 @@ static void put_daemon(struct json *j, const struct stats_head *head)
 	json_number(j, "idle_backoffs", head->idle_backoffs);
 }
 
+static void put_cache(struct json *j, const struct stats_head *head)
+{
+	static const char *const names[] = { "auto", "always", "timeout", "none" };
+
+	json_string(j, "cache", names[head->cache]);
+	json_number(j, "cache_ns", head->cache_ns);
+	json_number(j, "cache_changed", head->cache_changed);
+	json_number(j, "cache_negative", head->cache_negative);
+}
+
 static void put_counters(struct json *j, const struct stats_head *head, const struct stats_op *sum)
 {
 	json_number(j, "requests", sum->requests);
@@ -131,6 +141,7 @@ static void put_stats(struct json *j, const struct statsfile *file)
 
 	latency_total(file, &sum);
 	put_daemon(j, &file->head);
+	put_cache(j, &file->head);
 	put_counters(j, &file->head, &sum);
 	put_latency(j, &sum);
 	put_queues(j, file);

@@ -93,7 +93,8 @@ int statsfile_check(const struct stats_head *head, uint64_t size, unsigned int m
 		return -EBADMSG;
 	if (size < sizeof(*head) + (uint64_t)head->nblocks * sizeof(struct stats_core))
 		return -EBADMSG;
-	if (head->channel > STATS_CHANNEL_URING || head->state > STATS_STATE_ENDED)
+	if (head->channel > STATS_CHANNEL_URING || head->state > STATS_STATE_ENDED ||
+	    head->cache > STATS_CACHE_NONE)
 		return -EBADMSG;
 	return 0;
 }

@@ -31,6 +31,11 @@ static void choose_shim(struct tier *t, const struct program *p)
 	}
 }
 
+static bool wants_policy(const struct opts *o)
+{
+	return o->cache_timeout || (o->cache && !streq(o->cache, "auto"));
+}
+
 static void choose_status(struct tier *t)
 {
 	struct msg why;
@@ -67,7 +72,12 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 		return err;
 	t->handover.poll = o->poll;
 	t->handover.log = o->log;
+	t->handover.cache = o->cache;
+	t->handover.cache_timeout = o->cache_timeout;
 	choose_shim(t, p);
+	if (!t->handover.preload && wants_policy(o))
+		note(t, "efuse.cache needs the library in the program and is not applied",
+		     "its own caching options hold");
 	if (!t->handover.preload)
 		return 0;
 	choose_status(t);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * config.h - what the helper hands over to the shim: the names of environment
- * variables, and nothing else.
+ * variables, their bounds, and how the one that is a fraction is read.
  *
  * mount.efuse and `efuse wrap` set them for the daemon; a person may set them
  * by hand next to LD_PRELOAD. The shim reads them once, in its constructor,
@@ -10,6 +10,9 @@
  */
 #ifndef EFUSE_SHIM_CONFIG_H
 #define EFUSE_SHIM_CONFIG_H
+
+#include <errno.h>
+#include <stdint.h>
 
 /*
  * Version of this hand-over and of stats.h. The shim compares CONFIG_ENV_ABI
@@ -21,6 +24,8 @@
 #define CONFIG_ENV_ABI		"EFUSE_ABI"	/* decimal CONFIG_ABI */
 #define CONFIG_ENV_CHANNEL	"EFUSE_CHANNEL"	/* auto | uring | dev */
 #define CONFIG_ENV_POLL		"EFUSE_POLL"	/* microseconds, 0..10000 */
+#define CONFIG_ENV_CACHE	"EFUSE_CACHE"	/* auto | always | none */
+#define CONFIG_ENV_CACHETIME	"EFUSE_CACHE_TIMEOUT"	/* seconds, see config_seconds() */
 #define CONFIG_ENV_STATUS	"EFUSE_STATUS"	/* directory for status files */
 #define CONFIG_ENV_TOKEN	"EFUSE_TOKEN"	/* 1..32 of [0-9a-f]: names the status file */
 #define CONFIG_ENV_LOG		"EFUSE_LOG"	/* a file, or "stderr", for messages */
@@ -30,10 +35,39 @@
 
 #define CONFIG_POLL_DEFAULT	50
 #define CONFIG_POLL_MAX		10000
+#define CONFIG_CACHE_MAX	31536000	/* seconds: a year */
 
 /* Status directories: root's, and a user's below $XDG_RUNTIME_DIR or /tmp. */
 #define CONFIG_STATUS_ROOT	"/run/efuse"
 #define CONFIG_STATUS_USER	"efuse"		/* $XDG_RUNTIME_DIR/efuse */
 #define CONFIG_STATUS_TMP	"/tmp/efuse-%u"	/* uid, mode 0700, owner checked */
+
+/*
+ * Seconds as a person writes them, "5" or "0.25", up to CONFIG_CACHE_MAX and with
+ * up to nine digits behind the point, in ns. Returns 0, -EINVAL when TEXT is no
+ * such number, or -ERANGE.
+ */
+static inline int config_seconds(const char *text, uint64_t *ns)
+{
+	const uint64_t second = 1000000000u;
+	uint64_t sum = 0, unit = second;
+	const char *p = text;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		sum = sum * 10 + (uint64_t)(*p - '0') * second;
+		if (sum > CONFIG_CACHE_MAX * second)
+			sum = CONFIG_CACHE_MAX * second + 1;
+	}
+	if (p == text || (*p && *p != '.') || (*p && (p[1] < '0' || p[1] > '9')))
+		return -EINVAL;
+	for (p += *p == '.'; *p >= '0' && *p <= '9' && unit > 1; p++) {
+		unit /= 10;
+		sum += (uint64_t)(*p - '0') * unit;
+	}
+	if (*p)
+		return -EINVAL;
+	*ns = sum;
+	return sum > CONFIG_CACHE_MAX * second ? -ERANGE : 0;
+}
 
 #endif

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * dev.c - the dev channel: plain FUSE, read(2) and write(2) of the device, with
- * requests counted on the way. It never changes what is read or written.
+ * requests counted on the way. It changes nothing of what is read or written,
+ * unless a cache policy has it so.
  */
 #include <errno.h>
 #include <linux/fuse.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "shim/cache.h"
 #include "shim/channel.h"
 #include "shim/count.h"
+#include "shim/proto.h"
 #include "shim/real.h"
 #include "shim/session.h"
 
@@ -73,18 +78,62 @@ static ssize_t dev_next(struct session *s, int fd, void *buf, size_t size)
 		return -errno;
 	if ((size_t)len >= sizeof(struct fuse_in_header))
 		note_request(s, buf);
+	if (s->cache)
+		cache_ask(s->cache, buf, (size_t)len);
 	return len;
+}
+
+static ssize_t write_own(int fd, const struct iovec *iov, int count)
+{
+	ssize_t ret = real()->writev(fd, iov, count);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/*
+ * The reply to REQ by way of a copy at OUT with room for SIZE bytes. The daemon is
+ * told that all it wrote was written.
+ */
+static ssize_t write_changed(struct session *s, int fd, const struct cache_request *req,
+			     const struct iovec *iov, int count, size_t total,
+			     struct fuse_out_header *out, size_t size)
+{
+	bool error;
+
+	proto_iov_gather(iov, count, 0, out, total);
+	error = out->error;
+	if (cache_reply(s->cache, req, out, out + 1, size - sizeof(*out), count_now()))
+		count_changed(s, error);
+	return syscall(__NR_write, fd, out, out->len) < 0 ? -errno : (ssize_t)total;
+}
+
+/* Without memory for the copy the daemon's own words have to do. */
+static ssize_t reply_by_policy(struct session *s, int fd, const struct cache_request *req,
+			       const struct iovec *iov, int count, size_t total)
+{
+	char small[512] __attribute__((aligned(8)));
+	ssize_t ret;
+	void *big;
+
+	if (total <= sizeof(small) - sizeof(struct fuse_entry_out))
+		return write_changed(s, fd, req, iov, count, total, (void *)small, sizeof(small));
+	big = cache_buffer(s->cache, total);
+	if (!big)
+		return write_own(fd, iov, count);
+	ret = write_changed(s, fd, req, iov, count, total, big, total);
+	cache_buffer_back(s->cache, big);
+	return ret;
 }
 
 static ssize_t dev_reply(struct session *s, int fd, const struct fuse_out_header *out,
 			 const struct iovec *iov, int count, size_t total)
 {
-	ssize_t ret;
+	struct cache_request req;
 
-	(void)total;
 	note_reply(s, out);
-	ret = real()->writev(fd, iov, count);
-	return ret < 0 ? -errno : ret;
+	if (s->cache && cache_recall(s->cache, out->unique, &req))
+		return reply_by_policy(s, fd, &req, iov, count, total);
+	return write_own(fd, iov, count);
 }
 
 static int dev_prepare(struct session *s, int fd, uint32_t payload)

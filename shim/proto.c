@@ -33,6 +33,7 @@ int proto_init_offer(const void *msg, size_t size, struct proto_offer *offer)
 		return -EINVAL;
 	offer->unique = in->unique;
 	offer->minor = init.minor;
+	offer->flags = init.flags;
 	offer->uring = (init.flags & FUSE_INIT_EXT) &&
 		       (init.flags2 & ABI_OVER_IO_URING_FLAGS2);
 	return 0;

@@ -19,6 +19,7 @@
 struct proto_offer {
 	uint64_t unique;
 	uint32_t minor;
+	uint32_t flags;		/* the lower 32 */
 	bool uring;		/* the kernel offers FUSE-over-io_uring */
 };
 

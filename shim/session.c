@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/cache.h"
 #include "shim/cancel.h"
 #include "shim/channel.h"
 #include "shim/count.h"
@@ -94,6 +95,7 @@ struct session *session_new(void)
 	s->offered = false;
 	s->channel = &channel_dev;
 	s->uring = NULL;
+	s->cache = NULL;
 	s->stats = NULL;
 	s->stats_path = NULL;
 	s->gate_efd = gate_make();
@@ -124,6 +126,8 @@ static void session_release(struct session *s)
 
 	s->channel->stop(s);
 	count_close(s);
+	cache_free(s->cache);
+	s->cache = NULL;
 	if (s->gate_efd >= 0) {
 		fdtab_clear(s->gate_efd);
 		real()->close(s->gate_efd);
@@ -213,7 +217,7 @@ void session_polled(struct session *s)
 
 bool session_splices(const struct session *s)
 {
-	return session_state(s) == SESSION_RUNNING && s->channel == &channel_dev;
+	return session_state(s) == SESSION_RUNNING && s->channel == &channel_dev && !s->cache;
 }
 
 void session_reason(struct session *s, const char *fmt, ...)
@@ -323,6 +327,29 @@ static int stats_begin(struct session *s, int fd)
 }
 
 /*
+ * From here on S has the cache policy that was asked for. The gate is the
+ * caller's, and INIT is at nobody else's.
+ */
+static void policy_begin(struct session *s, uint32_t offered)
+{
+	const struct cache_policy *policy = &settings_get()->cache;
+
+	if (!s->cache)
+		s->cache = cache_new(policy);
+	if (s->cache)
+		cache_offer(s->cache, offered);
+	else if (policy->mode != STATS_CACHE_AUTO)
+		settings_log("no memory for the cache policy: it is not applied");
+}
+
+/* Why the policy cannot be applied to what the shim does not see, or "". */
+static const char *policy_lost(void)
+{
+	return settings_get()->cache.mode == STATS_CACHE_AUTO ? "" :
+	       "; efuse.cache is not applied";
+}
+
+/*
  * Looks at the first message of the connection. Anything but an INIT means
  * that somebody else has answered it before: nothing to negotiate any more.
  */
@@ -337,7 +364,8 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 		return;
 	}
 	if (proto_init_offer(buf, size, &offer)) {
-		session_reason(s, "the connection was in use before the shim saw it");
+		session_reason(s, "the connection was in use before the shim saw it%s",
+			       policy_lost());
 		become_running(s, SESSION_NEW, &channel_dev);
 		return;
 	}
@@ -345,7 +373,8 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 	s->init_since = count_now();
 	__atomic_store_n(&s->init_unique, offer.unique, __ATOMIC_RELAXED);
 	s->offered = offer.uring;
-	if (s->offered && settings_get()->uring && !s->polled)
+	policy_begin(s, offer.flags);
+	if (s->cache || (s->offered && settings_get()->uring && !s->polled))
 		proto_init_hide_splice(buf);
 	advance(s, SESSION_NEW, SESSION_INIT);
 }
@@ -441,6 +470,25 @@ static void note_agreed(struct session *s, const struct proto_agreed *agreed)
 	s->min_read = proto_min_read(agreed);
 }
 
+/*
+ * The daemon's INIT reply at MSG, as the policy has it. A daemon with rings of its
+ * own answers where nobody else sees it.
+ */
+static void policy_agreed(struct session *s, void *msg, size_t size,
+			  const struct proto_agreed *agreed)
+{
+	if (s->cache && agreed->uring) {
+		cache_free(s->cache);
+		s->cache = NULL;
+	}
+	if (!s->cache)
+		return;
+	if (cache_init(s->cache, msg, size, agreed->minor))
+		count_changed(s, false);
+	s->stats->cache_ns = settings_get()->cache.ns;
+	count_set(&s->stats->cache, (uint32_t)settings_get()->cache.mode);
+}
+
 /* INIT is no longer at the daemon; ERROR is what it came to. */
 static void init_over(struct session *s, int error)
 {
@@ -511,6 +559,7 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 {
 	struct proto_agreed agreed;
 	char msg[MESSAGE_PEEK] __attribute__((aligned(8)));
+	struct iovec whole = { msg, total };
 	const char *why;
 	ssize_t ret = 0;
 	int err = -EINVAL;
@@ -522,12 +571,13 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 	if (err)
 		return init_failed(s, err, write_real(fd, iov, count));
 	note_agreed(s, &agreed);
+	policy_agreed(s, msg, total, &agreed);
 	why = no_uring_because(s, &agreed);
 	if (why)
-		session_reason(s, "%s", why);
+		session_reason(s, "%s%s", why, agreed.uring ? policy_lost() : "");
 	else
 		ret = init_with_uring(s, fd, msg, total, agreed.payload);
-	return ret ? ret : init_plain(s, fd, iov, count);
+	return ret ? ret : init_plain(s, fd, &whole, 1);
 }
 
 /* --- writes --------------------------------------------------------------- */

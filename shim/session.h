@@ -26,6 +26,7 @@
 
 #include "shim/stats.h"
 
+struct cache;
 struct channel;
 struct uring;
 
@@ -52,6 +53,7 @@ struct session {
 	uint32_t index;			/* which connection of the process */
 	const struct channel *channel;
 	struct uring *uring;		/* state of the uring channel */
+	struct cache *cache;		/* the cache policy, NULL for `auto` */
 	uint32_t payload;		/* bytes an entry holds, agreed in INIT */
 	size_t min_read;		/* smaller buffers are refused, as by the device */
 
@@ -89,7 +91,7 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size);
  */
 ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int count);
 
-/* Whether requests of S may be spliced by the kernel without being seen. */
+/* Whether messages of S may be spliced by the kernel without being seen. */
 bool session_splices(const struct session *s);
 
 /* The daemon waits for FD by poll, select or epoll: plain FUSE it must be. */

@@ -71,6 +71,17 @@ static void read_poll(void)
 		settings.poll_us = (unsigned int)us;
 }
 
+/* What contradicts itself is not guessed at: the daemon's own caching stays. */
+static void read_cache(void)
+{
+	const char *mode = env(CONFIG_ENV_CACHE), *timeout = env(CONFIG_ENV_CACHETIME);
+
+	if (cache_policy_read(&settings.cache, mode, timeout))
+		settings_log("%s=%.32s %s=%.32s: unknown, out of range or contradictory; ignored",
+			     CONFIG_ENV_CACHE, mode ? mode : "", CONFIG_ENV_CACHETIME,
+			     timeout ? timeout : "");
+}
+
 static void copy(char *to, size_t room, const char *from)
 {
 	if (from && strlen(from) < room)
@@ -93,6 +104,7 @@ void settings_init(void)
 	read_abi();
 	read_channel();
 	read_poll();
+	read_cache();
 	read_status();
 	if (settings.why[0])
 		settings_log("%s", settings.why);

@@ -7,11 +7,14 @@
 
 #include <stdbool.h>
 
+#include "shim/cache.h"
+
 struct settings {
 	bool active;		/* false: stay out of the way */
 	bool uring;		/* the channel may be uring */
 	bool follow;		/* a single thread may follow its callers */
 	unsigned int poll_us;
+	struct cache_policy cache;
 	char status[256];	/* directory, "" for none */
 	char token[33];
 	char why[96];		/* why not active or not uring, "" otherwise */

@@ -38,6 +38,14 @@ enum stats_state {
 	STATS_STATE_ENDED,	/* the connection is gone */
 };
 
+/* The cache policy in force. */
+enum stats_cache {
+	STATS_CACHE_AUTO,	/* the daemon's own timeouts and flags */
+	STATS_CACHE_ALWAYS,
+	STATS_CACHE_TIMEOUT,	/* cache_ns */
+	STATS_CACHE_NONE,
+};
+
 struct stats_head {
 	uint32_t magic;		/* STATS_MAGIC, stored last when the file is ready */
 	uint32_t version;	/* STATS_VERSION */
@@ -65,7 +73,12 @@ struct stats_head {
 	uint64_t sleeps;	/* waits that slept */
 	uint32_t idle_class;	/* threads that run as SCHED_IDLE now */
 	uint32_t idle_backoffs;	/* times the keeper took one out again */
-	uint64_t reserved[15];	/* zero */
+	uint32_t cache;		/* enum stats_cache */
+	uint32_t cache_unused;	/* zero */
+	uint64_t cache_ns;	/* of STATS_CACHE_TIMEOUT */
+	uint64_t cache_changed;	/* replies changed by the policy, the next included */
+	uint64_t cache_negative;	/* of LOOKUPs: "no such name" made to be kept */
+	uint64_t reserved[11];	/* zero */
 	char comm[32];		/* the program's name */
 	char reason[224];	/* why a lower tier serves, "" when none does */
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/cache.h"
 #include "shim/channel.h"
 #include "shim/count.h"
 #include "shim/cpus.h"
@@ -207,16 +208,33 @@ int uring_commit(struct uring *u, struct worker *w, struct entry *e)
 	return 0;
 }
 
-static void reply_fill(struct entry *e, const struct fuse_out_header *out,
+/* The reply to REQ in E, as the cache policy has it. */
+static void reply_by_policy(struct session *s, struct entry *e, const struct cache_request *req)
+{
+	struct fuse_out_header *out = (void *)e->hdr->in_out;
+	bool error = out->error;
+
+	if (!cache_reply(s->cache, req, out, e->payload, s->uring->entries.payload, count_now()))
+		return;
+	count_changed(s, error);
+	e->hdr->ent.payload_sz = out->len - (uint32_t)sizeof(*out);
+}
+
+static void reply_fill(struct session *s, struct entry *e, const struct fuse_out_header *out,
 		       const struct iovec *iov, int count, size_t total)
 {
 	size_t payload = total - sizeof(*out);
+	struct cache_request req;
 
+	if (s->cache)	/* before its header makes room for the reply's */
+		cache_request_read(&req, e->hdr->in_out, e->hdr->op_in);
 	memcpy(e->hdr->in_out, out, sizeof(*out));
 	e->hdr->ent.flags = 0;
 	e->hdr->ent.commit_id = e->commit_id;
 	e->hdr->ent.payload_sz = (uint32_t)payload;
 	proto_iov_gather(iov, count, sizeof(*out), e->payload, payload);
+	if (s->cache && cache_concerns(req.opcode))
+		reply_by_policy(s, e, &req);
 }
 
 static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_header *out,
@@ -235,14 +253,14 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 	if (total - sizeof(*out) > u->entries.payload) {
 		/* As fs/fuse/dev.c: the request fails, and the daemon hears of it. */
 		count_add(&s->stats->malformed, 1);
-		reply_fill(e, &(struct fuse_out_header){ .len = sizeof(*out), .error = -EIO,
+		reply_fill(s, e, &(struct fuse_out_header){ .len = sizeof(*out), .error = -EIO,
 							 .unique = out->unique },
 			   NULL, 0, sizeof(*out));
 		count_reply(count_block(s, e->qid), e->opcode, -EIO, count_now() - e->since);
 		uring_commit(u, w, e);
 		return -EINVAL;
 	}
-	reply_fill(e, out, iov, count, total);
+	reply_fill(s, e, out, iov, count, total);
 	ns = count_now() - e->since;
 	count_reply(count_block(s, e->qid), e->opcode, out->error, ns);
 	if (w)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/cache.h"
 #include "shim/cancel.h"
 #include "shim/count.h"
 #include "shim/proto.h"
@@ -469,6 +470,8 @@ static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t 
 	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
 	if (len >= (ssize_t)sizeof(struct fuse_in_header))
 		count_device(w->session, buf);
+	if (len > 0 && w->session->cache)
+		cache_ask(w->session->cache, buf, (size_t)len);
 	return len < 0 ? 0 : len;
 }
 

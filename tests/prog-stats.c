@@ -40,6 +40,7 @@ static const char *const op_names[STATS_OPS] = {
 };
 
 static const char *const channels[] = { "none", "dev", "uring" };
+static const char *const caches[] = { "auto", "always", "timeout", "none" };
 static const char *const states[] = { "init", "running", "ended" };
 
 struct sum {
@@ -92,6 +93,8 @@ static void print_head(const struct stats_head *h)
 	       h->single);
 	printf("syscalls=%lu\nshared=%lu\nmigrations=%lu\nnotifications=%lu\nmalformed=%lu\n",
 	       h->syscalls, h->shared, h->migrations, h->notifications, h->malformed);
+	printf("cache=%s\ncache_ns=%lu\ncache_changed=%lu\ncache_negative=%lu\n",
+	       pick(caches, 4, h->cache), h->cache_ns, h->cache_changed, h->cache_negative);
 	printf("comm=%.31s\nreason=%.223s\n", h->comm, h->reason);
 }
 
