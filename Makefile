@@ -65,8 +65,12 @@ endif
 
 # --- what is built ----------------------------------------------------------
 
-MAINS      := mount.efuse/main.c mount.efuse/efuse.c
-MOUNT_SRCS := $(filter-out $(MAINS),$(wildcard mount.efuse/*.c))
+MAINS      := mount.efuse/main.c mount.efuse/efuse.c mount.efuse/fusermount.c
+# All of the program that is installed set-user-ID; it links with libc and nothing else.
+FUSERMOUNT_SRCS := $(addprefix mount.efuse/,fusermount.c inherit.c priv.c conf.c mountopts.c \
+              point.c attach.c commfd.c mounttab.c autounmount.c msg.c)
+FUSERMOUNT_ONLY := $(filter-out $(MAINS) mount.efuse/msg.c,$(FUSERMOUNT_SRCS))
+MOUNT_SRCS := $(filter-out $(MAINS) $(FUSERMOUNT_ONLY),$(wildcard mount.efuse/*.c))
 SHIM_SRCS  := $(wildcard shim/*.c)
 BENCH_SRCS := $(wildcard bench/*.c)
 UNIT_SRCS  := $(wildcard tests/t-*.c)
@@ -81,6 +85,7 @@ SHIM_OBJS  := $(SHIM_SRCS:%.c=$(O)/obj/%.o)
 
 PROGRAMS := $(O)/bin/mount.efuse $(O)/bin/efuse
 SHIM     := $(O)/lib/libefuse-shim.so
+FUSERMOUNT := $(O)/libexec/fusermount3
 UNITS    := $(UNIT_SRCS:tests/%.c=$(O)/tests/%)
 FUZZERS  := $(FUZZ_SRCS:tests/%.c=$(O)/tests/%)
 HELPERS  := $(FS_SRCS:tests/%.c=$(O)/tests/%) $(FS2_SRCS:tests/%.c=$(O)/tests/%) \
@@ -94,7 +99,7 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress fuzz demo \
         bench install uninstall clean test-programs FORCE
 
-all: $(PROGRAMS) $(SHIM)	## build the programs and the shim (the default)
+all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
 help:	## this list
 	@awk -F':.*## *' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -131,11 +136,16 @@ $(PROGRAMS):
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -pie -o $@ $^ $(MOUNT_LIBS)
 
+$(FUSERMOUNT): $(FUSERMOUNT_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -pie -o $@ $^
+
 # --- tests and benchmarks ---------------------------------------------------
 
 TEST_COMPILE = $(COMPILE) -Itests
 
-$(O)/tests/t-%: tests/t-%.c $(MOUNT_OBJS) $(SHIM_OBJS) $(O)/settings
+$(O)/tests/t-%: tests/t-%.c $(MOUNT_OBJS) $(FUSERMOUNT_ONLY:%.c=$(O)/obj/%.o) $(SHIM_OBJS) $(O)/settings
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -MF $@.d -o $@ $< $(filter %.o,$^) $(LDFLAGS) $(SAN_FLAGS) \
@@ -215,6 +225,7 @@ install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
 	ln -sf mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
 	install -m 755 $(O)/bin/efuse $(DESTDIR)$(BINDIR)/efuse
 	install -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/libefuse-shim.so
+	install -m 4755 $(FUSERMOUNT) $(DESTDIR)$(LIBDIR)/fusermount3
 	install -m 644 mount.efuse/efuse.bash-completion $(DESTDIR)$(COMPDIR)/efuse
 	for page in $(MAN_PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -222,6 +233,7 @@ install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
 uninstall:	## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
 	rm -f $(DESTDIR)$(BINDIR)/efuse $(DESTDIR)$(LIBDIR)/libefuse-shim.so $(DESTDIR)$(COMPDIR)/efuse
+	rm -f $(DESTDIR)$(LIBDIR)/fusermount3
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 

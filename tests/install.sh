@@ -27,6 +27,7 @@ expected() {
 		echo "link $2/mount.fuse.efuse -> mount.efuse"
 		echo "755 $1/bin/efuse"
 		echo "644 $1/lib/efuse/libefuse-shim.so"
+		echo "4755 $1/lib/efuse/fusermount3"
 		echo "644 $1/share/bash-completion/completions/efuse"
 		for page in man/*.[178]; do
 			echo "644 $1/share/man/man${page##*.}/${page##*/}"
@@ -60,6 +61,9 @@ else
 	is "the programs need nothing but libc and libmount" "$(readelf -d "$efuse" "$D/sbin/mount.efuse" |
 		sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | sort -u |
 		grep -vE '^lib(c|mount|asan|ubsan|tsan)\.so')" ""
+
+	is "fusermount3 needs libc only" "$(readelf -d "$D/usr/local/lib/efuse/fusermount3" |
+		sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | grep -vE '^lib(c|asan|ubsan|tsan)\.so')" ""
 
 	ok "make uninstall" run_make uninstall DESTDIR="$D"
 	is "leaves no file" "$(installed)" ""
