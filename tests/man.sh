@@ -111,6 +111,16 @@ else
 	skip "$page" "not there yet"
 fi
 
+# --- fusermount3(1) ----------------------------------------------------------
+
+page=man/fusermount3.1
+help=$("$OUT/libexec/fusermount3" --help)
+is "$page: has every option" "$(options <<<"$help" | missing "$(tags $page "OPTIONS")")" ""
+is "$page: has no other" "$(tags $page "OPTIONS" | options | while read -r o; do
+	in_words "$o" "$help" || printf '%s ' "$o"; done)" ""
+is "$page: has every mount option" "$(sed -n 's/^\t{ "\([a-z_]*\)=*", \.kind.*/\1/p' mount.efuse/mountopts.c |
+	missing "$(tags $page "MOUNT OPTIONS" | tr '=' ' ')")" ""
+
 # --- libefuse-shim(7) --------------------------------------------------------
 
 page=man/libefuse-shim.7
