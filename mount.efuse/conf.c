@@ -99,8 +99,8 @@ static void read_lines(struct conf *conf, FILE *f, void (*note)(const char *))
 			tell(note, "%s, line %d: too long", CONF_PATH, line);
 			pass_over(f);
 		} else {
-			tell(note, "%s, line %d: no newline at the end of the file", CONF_PATH, line);
-			conf_line(conf, text, line, note);
+			tell(note, "%s, line %d: ignored, it does not end in a newline", CONF_PATH,
+			     line);
 		}
 	}
 	if (ferror(f))

@@ -53,6 +53,9 @@ int point_pin(const char *path, struct point *point, struct msg *why)
 	fd = open(plain, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return msg_set_errno(why, -errno, "failed to access mountpoint %s", path);
+	/* The new API would mount on the link itself, where nobody could find it. */
+	if (S_ISLNK(st.st_mode))
+		return msg_set(why, -ELOOP, "mountpoint %s is a symbolic link", path);
 	*point = (struct point){ .fd = take_fd(&fd), .mode = st.st_mode, .owner = st.st_uid };
 	return 0;
 }

@@ -31,8 +31,7 @@ struct point_id {
 };
 
 /*
- * Pin PATH; a symbolic link at its end is pinned itself, slashes there do not
- * count. 0 or -errno with words. The caller closes POINT->fd.
+ * Pin PATH, which must not be a symbolic link; slashes at its end do not count. 0 or -errno with words. The caller closes POINT->fd.
  */
 int point_pin(const char *path, struct point *point, struct msg *why);
 
