@@ -410,6 +410,19 @@ bool cache_reply(struct cache *c, const struct cache_request *req, struct fuse_o
 	return set_body(c, req, body, size, now);
 }
 
+bool cache_notice(const struct cache *c, const struct cache_request *req,
+		  const struct fuse_out_header *out, struct cache_notice *notice)
+{
+	if (req->opcode != FUSE_LINK || out->error || !req->linked ||
+	    c->policy.mode == STATS_CACHE_NONE)
+		return false;
+	*notice = (struct cache_notice){
+		.out = { .len = sizeof(*notice), .error = FUSE_NOTIFY_INVAL_INODE },
+		.arg = { .ino = req->linked, .off = -1 },
+	};
+	return true;
+}
+
 bool cache_concerns(uint32_t opcode)
 {
 	switch (opcode) {

@@ -86,6 +86,21 @@ bool cache_concerns(uint32_t opcode);
 bool cache_reply(struct cache *c, const struct cache_request *req, struct fuse_out_header *out,
 		 void *body, size_t room, uint64_t now);
 
+/* A notification of the shim's own. */
+struct cache_notice {
+	struct fuse_out_header out;
+	struct fuse_notify_inval_inode_out arg;
+};
+
+/*
+ * After a LINK the kernel believes what it knows of the node that got another
+ * name, its number of links included. Whether OUT is the answer to one that
+ * succeeded, and NOTICE what the kernel has to be told before it gets it: to
+ * forget the attributes of that node, and nothing that it would have to wait for.
+ */
+bool cache_notice(const struct cache *c, const struct cache_request *req,
+		  const struct fuse_out_header *out, struct cache_notice *notice);
+
 /*
  * For a channel that does not keep requests: remembers the one of SIZE bytes at
  * MSG if its reply is of concern, and finds it again, once, by its unique id.

@@ -53,14 +53,6 @@ static inline struct stats_core *count_dev_block(struct session *s)
 /* One request of OPCODE was handed to the daemon. */
 void count_request(struct stats_core *core, uint32_t opcode);
 
-/* The cache policy changed a reply; NEGATIVE: of "no such name" it made an entry. */
-static inline void count_changed(struct session *s, bool negative)
-{
-	count_add(&s->stats->cache_changed, 1);
-	if (negative)
-		count_add(&s->stats->cache_negative, 1);
-}
-
 /* Its reply: NS after the request; ERROR is 0 or negative. */
 void count_reply(struct stats_core *core, uint32_t opcode, int error, uint64_t ns);
 

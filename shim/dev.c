@@ -10,9 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/cache.h"
 #include "shim/channel.h"
 #include "shim/count.h"
+#include "shim/policy.h"
 #include "shim/proto.h"
 #include "shim/real.h"
 #include "shim/session.h"
@@ -98,12 +98,8 @@ static ssize_t write_changed(struct session *s, int fd, const struct cache_reque
 			     const struct iovec *iov, int count, size_t total,
 			     struct fuse_out_header *out, size_t size)
 {
-	bool error;
-
 	proto_iov_gather(iov, count, 0, out, total);
-	error = out->error;
-	if (cache_reply(s->cache, req, out, out + 1, size - sizeof(*out), count_now()))
-		count_changed(s, error);
+	policy_reply(s, fd, req, out, out + 1, size - sizeof(*out));
 	return syscall(__NR_write, fd, out, out->len) < 0 ? -errno : (ssize_t)total;
 }
 

@@ -15,12 +15,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/cache.h"
 #include "shim/cancel.h"
 #include "shim/channel.h"
 #include "shim/count.h"
 #include "shim/cpus.h"
 #include "shim/fdtab.h"
+#include "shim/policy.h"
 #include "shim/port.h"
 #include "shim/proto.h"
 #include "shim/real.h"
@@ -327,29 +327,6 @@ static int stats_begin(struct session *s, int fd)
 }
 
 /*
- * From here on S has the cache policy that was asked for. The gate is the
- * caller's, and INIT is at nobody else's.
- */
-static void policy_begin(struct session *s, uint32_t offered)
-{
-	const struct cache_policy *policy = &settings_get()->cache;
-
-	if (!s->cache)
-		s->cache = cache_new(policy);
-	if (s->cache)
-		cache_offer(s->cache, offered);
-	else if (policy->mode != STATS_CACHE_AUTO)
-		settings_log("no memory for the cache policy: it is not applied");
-}
-
-/* Why the policy cannot be applied to what the shim does not see, or "". */
-static const char *policy_lost(void)
-{
-	return settings_get()->cache.mode == STATS_CACHE_AUTO ? "" :
-	       "; efuse.cache is not applied";
-}
-
-/*
  * Looks at the first message of the connection. Anything but an INIT means
  * that somebody else has answered it before: nothing to negotiate any more.
  */
@@ -468,25 +445,6 @@ static void note_agreed(struct session *s, const struct proto_agreed *agreed)
 	s->stats->payload_size = agreed->payload;
 	s->payload = agreed->payload;
 	s->min_read = proto_min_read(agreed);
-}
-
-/*
- * The daemon's INIT reply at MSG, as the policy has it. A daemon with rings of its
- * own answers where nobody else sees it.
- */
-static void policy_agreed(struct session *s, void *msg, size_t size,
-			  const struct proto_agreed *agreed)
-{
-	if (s->cache && agreed->uring) {
-		cache_free(s->cache);
-		s->cache = NULL;
-	}
-	if (!s->cache)
-		return;
-	if (cache_init(s->cache, msg, size, agreed->minor))
-		count_changed(s, false);
-	s->stats->cache_ns = settings_get()->cache.ns;
-	count_set(&s->stats->cache, (uint32_t)settings_get()->cache.mode);
 }
 
 /* INIT is no longer at the daemon; ERROR is what it came to. */

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/cache.h"
 #include "shim/channel.h"
 #include "shim/count.h"
 #include "shim/cpus.h"
 #include "shim/fdtab.h"
+#include "shim/policy.h"
 #include "shim/proto.h"
 #include "shim/real.h"
 #include "shim/uring.h"
@@ -212,11 +212,8 @@ int uring_commit(struct uring *u, struct worker *w, struct entry *e)
 static void reply_by_policy(struct session *s, struct entry *e, const struct cache_request *req)
 {
 	struct fuse_out_header *out = (void *)e->hdr->in_out;
-	bool error = out->error;
 
-	if (!cache_reply(s->cache, req, out, e->payload, s->uring->entries.payload, count_now()))
-		return;
-	count_changed(s, error);
+	policy_reply(s, s->uring->devfd, req, out, e->payload, s->uring->entries.payload);
 	e->hdr->ent.payload_sz = out->len - (uint32_t)sizeof(*out);
 }
 

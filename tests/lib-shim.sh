@@ -22,13 +22,18 @@ M=$T/mnt
 daemon=
 export TMPDIR=$T
 
-shim_begin() {
+# Without need_uring, for tests that do what they can on plain FUSE.
+shim_begin_anywhere() {
 	[ -w /dev/fuse ] || skip_all "needs read and write access to /dev/fuse"
 	[ -n "${EFUSE_TEST_PLAIN:-}" ] || [ -e "$EFUSE_SHIM" ] || skip_all "needs $EFUSE_SHIM"
 	[ "$(id -u)" != 0 ] || enter_namespace "$@"
 	forget_foreign
-	[ -n "${EFUSE_TEST_PLAIN:-}" ] || need_uring
 	mkdir -p "$M" "$T/back" "$T/status"
+}
+
+shim_begin() {
+	shim_begin_anywhere "$@"
+	[ -n "${EFUSE_TEST_PLAIN:-}" ] || need_uring
 }
 
 # Our namespace has a copy of every mount of its parent; as long as that is

@@ -7,6 +7,7 @@
  *   store NAME TEXT		change the contents and put them into its cache
  *   change NAME TEXT		change the contents behind its back
  *   remove NAME		remove the name behind its back
+ *   appear NAME		make a file of that name behind its back
  *   retrieve NAME		fetch what it has cached into `retrieved` below
  *   wake NAME			make it readable for poll(2) and say so
  *   unblock			let the waiting reads of block* files return
@@ -178,6 +179,19 @@ static int ctl_apply(struct store *st, const char *cmd, struct dentry *d, const 
 	return -EINVAL;
 }
 
+static int ctl_appear(struct store *st, const char *name)
+{
+	int err = -EINVAL;
+
+	pthread_mutex_lock(&st->lock);
+	if (name && !dentry_find(st, st->root, name)) {
+		dentry_add(st, st->root, name, node_new(st, S_IFREG | 0644, getuid(), getgid()));
+		err = 0;
+	}
+	pthread_mutex_unlock(&st->lock);
+	return err;
+}
+
 static int ctl_run(struct store *st, char *line)
 {
 	char *save, *cmd = strtok_r(line, " \n", &save);
@@ -196,6 +210,8 @@ static int ctl_run(struct store *st, char *line)
 		return system("exit 7") == 7 << 8 ? 0 : -ECHILD;
 	if (strcmp(cmd, "unblock") == 0)
 		return ctl_unblock();
+	if (strcmp(cmd, "appear") == 0)
+		return ctl_appear(st, name);
 	pthread_mutex_lock(&st->lock);
 	d = name ? dentry_find(st, st->root, name) : NULL;
 	if (d) {

@@ -340,6 +340,7 @@ static void links_test(void)
 	struct cache *c = make("always", NULL, 31), *t = make(NULL, "0.5", 31);
 	struct cache_request link = { .opcode = FUSE_LINK, .nodeid = 1, .linked = 21 };
 	struct reply r = entry_reply(20, S_IFREG | 0644, 2);
+	struct cache_notice notice;
 
 	check(run(c, FUSE_LOOKUP, 1, &r, 1) && r.entry.entry_valid == UINT32_MAX &&
 	      r.entry.attr_valid == 1, "links: the name is kept, the attributes as the daemon says");
@@ -353,6 +354,11 @@ static void links_test(void)
 	check(open_flags(c, FUSE_OPEN, 21, 0, 1) == FOPEN_KEEP_CACHE, "links: before LINK");
 	r = entry_reply(23, S_IFREG | 0644, 2);
 	cache_reply(c, &link, &r.out, r.bytes, sizeof(r.bytes), 1);
+	check(cache_notice(c, &link, &r.out, &notice) && notice.out.len == 40 && !notice.out.unique &&
+	      notice.out.error == FUSE_NOTIFY_INVAL_INODE && notice.arg.ino == 21 &&
+	      notice.arg.off == -1, "links: the kernel is told to forget the first one's attributes");
+	r.out.error = -EEXIST;
+	check(!cache_notice(c, &link, &r.out, &notice), "links: unless LINK failed");
 	check(open_flags(c, FUSE_OPEN, 21, 0, 1) == 0 && open_flags(c, FUSE_OPEN, 23, 0, 1) == 0,
 	      "links: both nodes are known after it");
 	cache_free(c);
