@@ -27,6 +27,7 @@
 #define ENTER_NS (WINDOW * 400000ull)	/* 2,500 a second and more: enter */
 #define LEAVE_NS (WINDOW * 1000000ull)	/* 1,000 a second and less: leave */
 #define MOVED_MANY (WINDOW / 4)		/* callers that do not stay */
+#define STREAM_ENDS 64			/* requests without one that nobody waits for */
 #define LOOSE_WINDOWS 64		/* then not pinned for as many, doubled */
 #define LOOSENED_MAX 6			/* doublings */
 #define BACKOFF_NS 10000000ull		/* after the first forced exit, doubled */
@@ -55,7 +56,7 @@ bool place_pin(struct place *p, unsigned int core)
 {
 	cpu_set_t one;
 
-	if (p->core == (int)core || p->loose)
+	if (p->core == (int)core || p->loose || p->stream)
 		return false;
 	if (!p->usable || core >= CPU_SETSIZE || !CPU_ISSET(core, &p->pinnable))
 		return false;
@@ -94,20 +95,25 @@ void place_away(struct place *p, int core)
 		sched_setaffinity(0, sizeof(others), &others);
 }
 
-/* Every WINDOW requests: whether callers of several cores alternate. */
+/* Every WINDOW requests: whether callers, of several cores or one, alternate. */
 static void judge(struct place *p)
 {
 	if (++p->seen < WINDOW)
 		return;
-	p->mixed = p->changes > WINDOW / 8;
+	p->mixed = p->changes > WINDOW / 8 || p->turns > WINDOW / 4;
 	p->seen = 0;
 	p->changes = 0;
+	p->turns = 0;
 	if (p->mixed)
 		place_release(p);
 }
 
-bool place_follow(struct place *p, unsigned int core)
+bool place_follow(struct place *p, unsigned int core, uint32_t pid)
 {
+	if (pid && p->caller != pid) {
+		p->caller = pid;
+		p->turns++;
+	}
 	if (p->wanted != (int)core) {
 		p->wanted = (int)core;
 		p->streak = 0;
@@ -293,10 +299,23 @@ bool place_pace(struct place *p, uint64_t now, bool moved)
 	p->window_start = now;
 	if (took > LEAVE_NS)
 		leave_idle(p);
-	else if (took < ENTER_NS && !p->mixed && !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
+	else if (took < ENTER_NS && !p->mixed && !p->stream &&
+		 !__atomic_load_n(&p->idle, __ATOMIC_RELAXED))
 		entered = enter_idle(p, now);
 	judge_pin(p, count);
 	return entered;
+}
+
+void place_stream(struct place *p, bool background)
+{
+	if (!background) {
+		if (p->stream)
+			p->stream--;
+		return;
+	}
+	if (!p->stream)
+		place_release(p);
+	p->stream = STREAM_ENDS;
 }
 
 /* Whether thread TID is running or waits to run: proc_pid_stat(5). */

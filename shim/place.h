@@ -41,10 +41,12 @@ struct place {
 	int core;		/* pinned to, or PLACE_NOWHERE; atomic */
 	int away;		/* kept off this core, or PLACE_NOWHERE */
 	int wanted;		/* where the last callers were */
+	uint32_t caller;	/* the last one */
 	unsigned int streak;	/* requests in a row from `wanted` */
 	unsigned int seen;	/* requests of this window */
 	unsigned int changes;	/* of them, those from another core than the last */
-	bool mixed;		/* callers of several cores: nobody to follow */
+	unsigned int turns;	/* of them, those of another caller than the last */
+	bool mixed;		/* callers of several cores, or many: nobody to follow */
 	bool usable;		/* affinity can be read and set */
 
 	pid_t tid;
@@ -53,6 +55,7 @@ struct place {
 	unsigned int window;	/* requests since window_start */
 	unsigned int moved;	/* of them, those whose caller had changed cores */
 	unsigned int loose;	/* windows in which not to pin */
+	unsigned int stream;	/* requests until a stream has ended */
 	unsigned int loosened;	/* times that pinning did not pay, in a row */
 	uint64_t window_start;	/* ns */
 	uint64_t not_before;	/* ns: no new attempt earlier; atomic */
@@ -94,11 +97,13 @@ void place_release(struct place *p);
 void place_forked(struct place *p);
 
 /*
- * A request came from CORE: after a few in a row from the same one the calling
- * thread is moved there, unless requests of several cores alternate: then it
- * runs where the scheduler puts it. Returns whether it moved.
+ * Thread PID asked on CORE (0: nobody waits for it): after a few requests in a
+ * row from the same core the calling thread is moved there. Not when requests
+ * of several cores alternate, nor those of several callers, who work while the
+ * thread does and are better off with a core it is not on: then it runs where
+ * the scheduler puts it. Returns whether it moved.
  */
-bool place_follow(struct place *p, unsigned int core);
+bool place_follow(struct place *p, unsigned int core, uint32_t pid);
 
 /*
  * The calling thread was handed a request at NOW (CLOCK_MONOTONIC, ns), whose
@@ -107,6 +112,13 @@ bool place_follow(struct place *p, unsigned int core);
  * entered the class: the keeper must then watch.
  */
 bool place_pace(struct place *p, uint64_t now, bool moved);
+
+/*
+ * The calling thread was handed a request; BACKGROUND: one that its caller does
+ * not wait for, and goes on using its core. While such come the thread is
+ * neither pinned nor in the idle class: a stream is served on another core.
+ */
+void place_stream(struct place *p, bool background);
 
 /*
  * The keeper's look, every PLACE_WATCH_NS, at another thread. Takes it out of

@@ -6,6 +6,7 @@
  * from the kernel: nothing is read or written beyond what the caller gave.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 
@@ -217,6 +218,19 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 	p += sizeof(struct fuse_in_header);
 	memcpy(p, hdr->op_in, op <= ABI_OP_IN_SIZE ? op : ABI_OP_IN_SIZE);
 	memcpy(p + op, payload, data);
+}
+
+bool proto_ring_readahead(const struct abi_req_header *hdr)
+{
+	struct fuse_in_header in;
+	struct fuse_read_in read;
+
+	memcpy(&in, hdr->in_out, sizeof(in));
+	if (in.opcode != FUSE_READ)
+		return false;
+	memcpy(&read, hdr->op_in, sizeof(read));
+	return read.size >= PROTO_READAHEAD_MIN && !(read.read_flags & FUSE_READ_LOCKOWNER) &&
+	       !(read.flags & O_DIRECT);
 }
 
 void proto_retrieve_out(void *msg, size_t size)

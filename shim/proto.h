@@ -101,6 +101,14 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 			 void *buf);
 
 /*
+ * Whether the request that a ring entry holds is readahead, which nobody waits
+ * for yet: a READ of PROTO_READAHEAD_MIN bytes or more that is neither direct
+ * nor one on behalf of a lock owner, as fs/fuse/file.c sends it.
+ */
+#define PROTO_READAHEAD_MIN (32 * 1024)
+bool proto_ring_readahead(const struct abi_req_header *hdr);
+
+/*
  * FUSE_NOTIFY_RETRIEVE carries an id of the daemon's choosing which the kernel
  * gives back as the `unique` of a FUSE_NOTIFY_REPLY; on a ring that id shares a
  * name space with the kernel's own requests. These move it into a range of its

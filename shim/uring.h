@@ -62,6 +62,7 @@ struct worker {
 	struct worker *next_mine;	/* this thread's other sessions */
 	unsigned int home;		/* its core */
 	unsigned int lastq;		/* queue of the last request */
+	uint32_t lastpid;		/* the thread that made it, 0 for nobody */
 	unsigned int turn;		/* whose turn it is: ring, lane, device */
 	uint64_t busy_since;		/* ns, 0 while in read(2); atomic */
 	bool leaving;			/* its thread is about to end; under the lock */

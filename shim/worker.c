@@ -413,6 +413,8 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 	e->since = count_now();
 	count_request(count_block(w->session, e->qid), e->opcode);
 	w->lastq = e->qid;
+	w->lastpid = pid;
+	place_stream(&w->place, proto_ring_readahead(e->hdr));
 	__atomic_store_n(&w->busy_since, e->since, __ATOMIC_SEQ_CST);
 	replace_last(u, w, e->qid);
 	if (place_pace(&w->place, e->since, callers_moved(&u->callers, pid, e->qid)))
@@ -611,7 +613,7 @@ static void find_place(struct uring *u, struct worker *w)
 	bool moved;
 
 	if (alone(u))
-		moved = place_follow(&w->place, w->lastq);
+		moved = place_follow(&w->place, w->lastq, w->lastpid);
 	else
 		moved = place_pin(&w->place, w->home);
 	if (moved) {

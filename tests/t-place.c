@@ -100,6 +100,46 @@ static void loose_test(void)
 	place_release(&p);
 }
 
+/* N requests from one core, of CALLERS threads in turn. */
+static void follow(struct place *p, unsigned int n, uint32_t callers)
+{
+	unsigned int core = place_here();
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		place_follow(p, core, 1000 + i % callers);
+}
+
+static void crowd_test(void)
+{
+	struct place p;
+
+	place_init(&p);
+	follow(&p, 200, 1);
+	check(p.core != PLACE_NOWHERE, "follow: one caller: on its core");
+	follow(&p, 200, 8);
+	check(p.core == PLACE_NOWHERE && may_run_as_found(&p), "follow: many callers: anywhere");
+	follow(&p, 200, 1);
+	check(p.core != PLACE_NOWHERE, "follow: one caller again");
+	place_release(&p);
+}
+
+static void stream_test(void)
+{
+	struct place p;
+
+	place_init(&p);
+	place_pin(&p, place_here());
+	place_stream(&p, true);
+	check(may_run_as_found(&p) && !place_pin(&p, place_here()), "stream: not pinned");
+	pace(&p, 64, false);
+	check(!place_pin(&p, place_here()), "stream: pacing does not end it");
+	for (int i = 0; i < 64; i++)
+		place_stream(&p, false);
+	check(place_pin(&p, place_here()), "stream: other requests do");
+	place_release(&p);
+}
+
 /* As place_pace() leaves it, without its wait for a core to spare. */
 static void go_idle(struct place *p)
 {
@@ -178,6 +218,8 @@ int main(void)
 	pin_test();
 	refused_test();
 	loose_test();
+	crowd_test();
+	stream_test();
 	idle_test();
 	printf("1..%d\n", tests);
 	return failures != 0;

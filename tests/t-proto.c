@@ -3,6 +3,7 @@
  * t-proto.c - FUSE messages as shim/proto.c reads and writes them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,33 @@ static void retrieve_test(void)
 	check(in.unique == msg.arg.notify_unique, "retrieve: no other request is touched");
 }
 
+static bool ahead(uint32_t opcode, struct fuse_read_in read)
+{
+	struct fuse_in_header in = { .opcode = opcode };
+	struct abi_req_header h;
+
+	memset(&h, 0, sizeof(h));
+	memcpy(h.in_out, &in, sizeof(in));
+	memcpy(h.op_in, &read, sizeof(read));
+	return proto_ring_readahead(&h);
+}
+
+static void readahead_test(void)
+{
+	struct fuse_read_in read = { .size = 131072 };
+
+	check(ahead(FUSE_READ, read), "readahead: a large buffered READ");
+	check(!ahead(FUSE_WRITE, read), "readahead: no other opcode");
+	read.flags = O_DIRECT;
+	check(!ahead(FUSE_READ, read), "readahead: not with O_DIRECT");
+	read.flags = 0;
+	read.read_flags = FUSE_READ_LOCKOWNER;
+	check(!ahead(FUSE_READ, read), "readahead: not for a lock owner");
+	read.read_flags = 0;
+	read.size = 4096;
+	check(!ahead(FUSE_READ, read), "readahead: not a small one");
+}
+
 int main(void)
 {
 	offer_test();
@@ -214,6 +242,7 @@ int main(void)
 	ring_request_test();
 	iov_test();
 	retrieve_test();
+	readahead_test();
 	printf("1..%d\n", tests);
 	return failures != 0;
 }
