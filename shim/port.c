@@ -104,6 +104,7 @@ int port_open(struct port *p, int devfd, unsigned int nqueues, int *waiting)
 	err = ring_open(p);
 	if (err)
 		goto err_eventfd;
+	p->fixed = io_uring_register_files(&p->ring, &devfd, 1) == 0;
 	poll_queue(p, p->efd, PORT_NUDGE);
 	return 0;
 
@@ -135,7 +136,8 @@ static struct io_uring_sqe *command(struct port *p, struct entry *e, uint32_t op
 		return NULL;
 	memset(sqe, 0, 2 * sizeof(*sqe));
 	sqe->opcode = IORING_OP_URING_CMD;
-	sqe->fd = p->devfd;
+	sqe->fd = p->fixed ? 0 : p->devfd;
+	sqe->flags = p->fixed ? IOSQE_FIXED_FILE : 0;
 	sqe->cmd_op = op;
 	sqe->user_data = (uintptr_t)e;
 	req = (struct abi_cmd_req *)sqe->cmd;

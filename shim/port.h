@@ -29,6 +29,7 @@ struct port {
 	struct io_uring ring;
 	int efd;		/* what others write to wake the thread */
 	int devfd;		/* the connection's /dev/fuse, not owned */
+	bool fixed;		/* registered with the ring, as its file 0 */
 	int state;		/* enum port_state; atomic */
 	struct entry *inbox;	/* replies to commit here, under the uring lock */
 	uint16_t *avail;	/* own entries waiting in the kernel, per queue; atomic */
