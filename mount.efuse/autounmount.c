@@ -2,25 +2,29 @@
 /*
  * autounmount.c - see autounmount.h.
  *
- * A device number is used again as soon as a super block is gone. So a mount
- * counts as ours only if
- *   - it is a FUSE mount of our device number, made for our user, and
- *   - either the mount we remember is still there (its id says so, and with it the
- *     super block lives, so the number is its own), or the connection is dead: a
- *     file system somebody else has started meanwhile answers.
- * Both kinds are taken away only when dead, as the end of the socket may come
- * before the end of the process, or without it.
+ * A mount is ours if it is a FUSE mount of our device number, made for our user.
+ * The number stays our file system's while one mount of it is left; it is used
+ * again soon after the last has gone. So the table is looked at whenever it has
+ * changed, and when there is none left, we are done. A mount made in the moment
+ * before that look would have to be dead, too, to be taken for ours: nothing that
+ * answers is ever taken away, as the end of the socket may come before the end
+ * of the process, or without it.
  */
 #include "mount.efuse/autounmount.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/vfs.h>
 
 #include "mount.efuse/attach.h"
+#include "mount.efuse/commfd.h"
 #include "mount.efuse/inherit.h"
 #include "mount.efuse/mounttab.h"
 #include "mount.efuse/priv.h"
 #include "mount.efuse/util.h"
+
+/* A table that changes all the time is read no more often than this. */
+#define LOOK_PAUSE_MS 20
 
 #define FIRST_PAUSE_MS 5
 #define LONGEST_PAUSE_MS 500
@@ -83,16 +87,62 @@ static int take_away(const struct point_id *id, uid_t uid)
 	return err ? err : left;
 }
 
-/* What hides another mount goes first, so one look may not be enough even then. */
-void autounmount_run(const struct point_id *id, uid_t uid)
-{
-	int64_t end = now_ms() + AUTOUNMOUNT_SECONDS * 1000;
+/* --- waiting --------------------------------------------------------------- */
 
+/* Is a mount left that may be ours? When in doubt, yes. */
+static bool any_left(const struct point_id *id, uid_t uid)
+{
+	struct mounttab_entry entry;
+	struct mounttab tab;
+	bool left = mounttab_open(&tab) < 0;
+
+	while (!left && mounttab_next(&tab, &entry))
+		left = may_be_ours(&entry, id, uid);
+	mounttab_close(&tab);
+	return left;
+}
+
+static void pause_ms(int ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* True when the socket has ended, false when the mounts have. */
+static bool wait_for_end(int sock, const struct point_id *id, uid_t uid)
+{
+	__cleanup(closep) int table = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct pollfd fds[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = table, .events = POLLPRI },	/* -1: not looked at */
+	};
+
+	while (any_left(id, uid)) {
+		do {
+			if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+				return true;
+			if (fds[0].revents && commfd_ended(sock))
+				return true;
+		} while (!fds[1].revents);
+		pause_ms(LOOK_PAUSE_MS);
+	}
+	return false;
+}
+
+/* What hides another mount goes first, so one look may not be enough even then. */
+void autounmount_run(int sock, const struct point_id *id, uid_t uid)
+{
+	int64_t end;
+
+	if (!wait_for_end(sock, id, uid))
+		return;
+	end = now_ms() + AUTOUNMOUNT_SECONDS * 1000;
 	inherit_watch(AUTOUNMOUNT_SECONDS + 1);
 	for (int pause = FIRST_PAUSE_MS; take_away(id, uid) > 0 && now_ms() < end; pause *= 2) {
 		if (pause > LONGEST_PAUSE_MS)
 			pause = LONGEST_PAUSE_MS;
-		usleep((useconds_t)pause * 1000);
+		pause_ms(pause);
 	}
 	inherit_watch(0);
 }

@@ -18,10 +18,12 @@
 #endif
 
 /*
- * Take away the mount that was identified as ID, and its bind mounts, made for
- * the user UID (root: for anybody). Returns when nothing of it is left, or after
- * AUTOUNMOUNT_SECONDS with what still answers left alone.
+ * Wait, however long that takes, until the other end of SOCK is closed, and then
+ * take away the mount that was identified as ID, and its bind mounts, made for
+ * the user UID (root: for anybody). Returns when nothing of it is left, whoever
+ * took it away, or AUTOUNMOUNT_SECONDS after the end of SOCK with what still
+ * answers left alone.
  */
-void autounmount_run(const struct point_id *id, uid_t uid);
+void autounmount_run(int sock, const struct point_id *id, uid_t uid);
 
 #endif

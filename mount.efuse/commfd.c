@@ -91,19 +91,11 @@ int commfd_wait_go(int sock, int ms)
 	return len < 0 ? -errno : -ECONNRESET;
 }
 
-/*
- * A datagram socket has no end: an empty datagram, or an error, counts as one.
- * poll() sleeps even when the caller made the socket non-blocking.
- */
-void commfd_wait_end(int sock)
+/* A datagram socket has no end: an empty datagram, or an error, counts as one. */
+bool commfd_ended(int sock)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
 	char ignored[64];
-	ssize_t len;
+	ssize_t len = recv(sock, ignored, sizeof(ignored), MSG_DONTWAIT);
 
-	do {
-		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
-			return;
-		len = recv(sock, ignored, sizeof(ignored), MSG_DONTWAIT);
-	} while (len > 0 || (len < 0 && (errno == EINTR || errno == EAGAIN)));
+	return len == 0 || (len < 0 && errno != EINTR && errno != EAGAIN);
 }

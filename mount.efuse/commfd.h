@@ -12,6 +12,8 @@
 #ifndef EFUSE_COMMFD_H
 #define EFUSE_COMMFD_H
 
+#include <stdbool.h>
+
 /* The name of the environment variable with the number. */
 #define COMMFD_ENV "_FUSE_COMMFD"
 
@@ -30,7 +32,10 @@ int commfd_send_status(int sock, unsigned char status);
 /* Wait at most MS milliseconds for a byte: 0, -ETIMEDOUT, -ECONNRESET at the end, or -errno. */
 int commfd_wait_go(int sock, int ms);
 
-/* Wait until the other end is closed, however long that takes. */
-void commfd_wait_end(int sock);
+/*
+ * After poll() said that SOCK can be read: is the other end closed? What came
+ * instead is thrown away.
+ */
+bool commfd_ended(int sock);
 
 #endif

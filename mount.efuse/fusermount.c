@@ -332,8 +332,7 @@ static int watch(struct job *job, const struct point_id *id, struct msg *why)
 	if (err)
 		return msg_set_errno(why, err, "cannot stay behind");
 	inherit_watch(0);
-	commfd_wait_end(job->sock);
-	autounmount_run(id, getuid());
+	autounmount_run(job->sock, id, getuid());
 	return 0;
 }
 
