@@ -203,7 +203,9 @@ int main(int argc, char **argv)
 		answer_sync(fds[1]);
 	if (stay && device >= 0)
 		wait_for_stdin(fds[1]);
-	close(fds[1]);
+	/* Who is silent, or does not read, is so with the socket open. */
+	if (!(sync_mode && strcmp(sync_mode, "silent") == 0) && strcmp(kind, "full") != 0)
+		close(fds[1]);
 	if (waitpid(pid, &status, 0) < 0)
 		die("waitpid");
 	printf("rc=%d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
