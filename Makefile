@@ -96,7 +96,7 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 .SECONDARY:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-bench check check-unit check-man check-install check-stress fuzz demo \
+.PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race fuzz demo \
         bench install uninstall clean test-programs FORCE
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
@@ -196,6 +196,10 @@ check: deps	## run all tests (root: everything; others skip with a reason)
 check-stress: deps	## thirty minutes of load, kills and unmounts
 	$(Q)$(MAKE) all test-programs
 	$(Q)OUT='$(abspath $(O))' SAN='$(SAN)' tests/stress.sh
+
+check-race: deps	## ten thousand mounts against a user who swaps the mount point
+	$(Q)$(MAKE) all test-programs
+	$(Q)OUT='$(abspath $(O))' RACE_ROUNDS=10000 tests/t-fusermount-race.sh
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all
