@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * fuzz-mountopts.c - fusermount3's -o on arbitrary strings, for users and for
+ * root: no crash, no leak, and nothing gets through that the caller may not.
+ */
+#include <assert.h>
+
+#include "mount.efuse/mountopts.c"
+#include "mount.efuse/msg.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void ignore(const char *words)
+{
+	assert(strlen(words) < sizeof(struct msg));
+}
+
+/* What reaches the kernel: a key of ours, a value that is no second option. */
+static void check_param(const struct mountopts_param *p, const struct mountopts_caller *caller)
+{
+	bool with_value = streq(p->key, "max_read") || streq(p->key, "blksize");
+
+	assert(with_value || streq(p->key, "default_permissions") || streq(p->key, "allow_other"));
+	assert(with_value == (p->value != NULL));
+	assert(!p->value || !strchr(p->value, ','));
+	assert(!streq(p->key, "allow_other") || caller->root || caller->allow_other);
+}
+
+static void check_all(const struct mountopts *o, const struct mountopts_caller *caller)
+{
+	const unsigned long known = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS |
+				    MS_NOATIME | MS_DIRSYNC;
+
+	assert(!(o->flags & ~known));
+	assert(caller->root || (o->flags & (MS_NOSUID | MS_NODEV)) == (MS_NOSUID | MS_NODEV));
+	assert(caller->root || !o->blkdev);
+	for (size_t i = 0; i < o->params; i++)
+		check_param(&o->param[i], caller);
+	assert(mountopts_source(o, "/dev/fuse"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct mountopts_caller caller = {
+		.root = size && (data[0] & 1), .allow_other = size && (data[0] & 2),
+	};
+	char *text = size ? strndup((const char *)data + 1, size - 1) : NULL;
+	struct mountopts opts;
+	struct msg why;
+
+	if (text && mountopts_parse(&opts, text, &caller, ignore, &why) == 0)
+		check_all(&opts, &caller);
+	if (text)
+		mountopts_free(&opts);
+	free(text);
+	return 0;
+}
