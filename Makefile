@@ -97,12 +97,12 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race fuzz demo \
-        bench install uninstall clean test-programs FORCE
+        bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
 help:	## this list
-	@awk -F':.*## *' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## *' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
 
 # Objects are rebuilt when a setting changes: the stamp holds the settings.
 SETTINGS = $(CC) $(CFLAGS) $(LDFLAGS) $(SAN) $(PREFIX) $(VERSION) $(BASE_CFLAGS) $(BASE_CPPFLAGS)
@@ -240,6 +240,12 @@ uninstall:	## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/fusermount3
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+install-fusermount: $(FUSERMOUNT)	## our fusermount3 in the place of the distribution's (dpkg-divert)
+	$(Q)DESTDIR='$(DESTDIR)' mount.efuse/divert.sh add $(FUSERMOUNT)
+
+uninstall-fusermount:	## the distribution's fusermount3 again, as it was
+	$(Q)DESTDIR='$(DESTDIR)' mount.efuse/divert.sh remove
 
 clean:	## remove out/
 	rm -rf out
