@@ -9,13 +9,13 @@
 ROUNDS=${ROUNDS:-9}
 SECS=${SECS:-0.4}
 OPS=${OPS:-stat open write read create readdir stat@2 stat@8 write@8}
-BUSY_OPS=${BUSY_OPS:-stat write stat@8}
+BUSY_OPS=${BUSY_OPS:-stat open write stat@8}
 FIO_ROUNDS=${FIO_ROUNDS:-5}
-FIO_MS=${FIO_MS:-500}
+FIO_MS=${FIO_MS:-300}
 FIO_MB=${FIO_MB:-64}
 FIO_BS=${FIO_BS:-4k 128k 1M}
 FIO_RW=${FIO_RW:-read randread write randwrite}
-FIO_JOBS=${FIO_JOBS:-1 4}
+FIO_JOBS=${FIO_JOBS:-1 4 16}
 CALL_OPS=${CALL_OPS:-2000}
 
 # open_results DIR: raw files and samples go below it.
@@ -25,7 +25,7 @@ open_results() {
 	RAW=$1/raw
 	SAMPLES=$1/samples.csv
 	SERVED=$1/raw/served.tsv
-	rm -rf "$RAW" "$1"/*.csv "$1/plot.png" "$1"/report.*
+	rm -rf "$RAW" "$1"/*.csv "$1"/*.png "$1"/report.*
 	mkdir -p "$RAW"
 	echo "section,kind,item,unit,arm,round,value" > "$SAMPLES"
 	machine > "$RAW/machine.txt"
@@ -123,6 +123,7 @@ busy() {
 	started burner $!
 	# shellcheck disable=SC2086 # a list of words
 	latency_rounds "$1" busy $BUSY_OPS
+	FIO_RW="read write" FIO_JOBS=1 throughput "$1" busy
 	stop burner
 }
 
@@ -133,18 +134,22 @@ progress() {
 # --- throughput ----------------------------------------------------------
 
 # fio_run KIND ARM JOBS ARGUMENT...: fio on this mount's own files, JSON to stdout.
+# However many jobs, they read or write $FIO_MB megabytes in all.
 fio_run() {
 	local dir jobs=$3
 	dir=$(mnt "$1" "$2")
 	shift 3
 	# shellcheck disable=SC2016 # fio's own variable
 	fio --name=efuse --directory="$dir" --filename_format='fio.$jobnum' --numjobs="$jobs" \
-		--size="${FIO_MB}M" --ioengine=psync --thread --group_reporting \
+		--size="$((FIO_MB / jobs))M" --ioengine=psync --thread --group_reporting \
 		--output-format=json "$@" 2> "$T/fio.log"
 }
 
 fio_layout() {
-	fio_run "$1" "$2" 4 --rw=write --bs=1M > "$T/layout.json" && return
+	local jobs
+	for jobs in $FIO_JOBS; do
+		fio_run "$1" "$2" "$jobs" --rw=write --bs=1M > "$T/layout.json" || break
+	done && return
 	missing "$1 $2: fio cannot write its files: $(tail -1 "$T/fio.log")"
 	return 1
 }
@@ -154,7 +159,7 @@ fio_layout() {
 fio_style() {
 	case $1 in
 	direct)	echo --direct=1 --time_based --runtime="${FIO_MS}ms";;
-	buffered) echo --direct=0 --invalidate=1;;
+	buffered|busy) echo --direct=0 --invalidate=1;;
 	esac
 }
 
@@ -162,16 +167,35 @@ fio_mib() {
 	jq '[.jobs[] | .read.bw_bytes + .write.bw_bytes] | add / 1048576' "$1"
 }
 
+fio_total() {
+	jq '[.jobs[] | .read.io_bytes + .write.io_bytes] | add / 1048576' "$1"
+}
+
+# daemon_time KIND ARM: what its threads ran so far, the ended ones too, in ticks.
+daemon_time() {
+	awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$(daemon_pid "$1" "$2")/stat" 2>/dev/null
+}
+
 # fio_one KIND ARM ROUND STYLE RW BS JOBS
 fio_one() {
-	local json=$RAW/fio/$1.$4.$5.$6.$7.$2.$3.json
+	local json=$RAW/fio/$1.$4.$5.$6.$7.$2.$3.json before after
 	mkdir -p "$RAW/fio"
+	before=$(daemon_time "$1" "$2")
 	# shellcheck disable=SC2046 # a list of words
 	if fio_run "$1" "$2" "$7" --rw="$5" --bs="$6" $(fio_style "$4") > "$json"; then
+		after=$(daemon_time "$1" "$2")
 		sample "fio-$4" "$1" "$5 $6 x$7" MiB/s "$2" "$3" "$(fio_mib "$json")"
+		fio_why "$1" "$2" "$3" "fio-$4" "$5 $6 x$7" $((after - before)) "$(fio_total "$json")"
 	else
 		missing "$1 $2: fio $5 $6: $(tail -1 "$T/fio.log")"
 	fi
+}
+
+# fio_why KIND ARM ROUND SECTION CELL TICKS MIB: what a cell that loses is
+# explained by: how long the daemon ran for a MiB.
+fio_why() {
+	sample "$4-ran" "$1" "$5" us/MiB "$2" "$3" \
+		"$(awk -v t="$6" -v mib="$7" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.3f", t * 1e6 / hz / mib }')"
 }
 
 fio_cells() {

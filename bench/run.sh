@@ -8,7 +8,7 @@
 # Sections: latency busy tree fio buffered calls mount bystander (default: all).
 # --selftest runs plain FUSE on both sides; the ratios must be 1, else the
 # harness itself is wrong. --quick: few rounds, for a look.
-# Results: $OUT/bench/{report.md,ratios.csv,samples.csv,raw/}.
+# Results: $OUT/bench/{report.md,ratios.csv,samples.csv,throughput-*.png,raw/}.
 
 usage() {
 	sed -n '3,12s/^# \{0,1\}//p' "$0"
@@ -20,7 +20,7 @@ parse() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--selftest) SELFTEST=1 ACCEL=none;;
-		--quick) ROUNDS=3 FIO_ROUNDS=2 SECS=0.3 FIO_MS=300 FIO_BS="4k 1M" TREE_FILES=300;;
+		--quick) ROUNDS=3 FIO_ROUNDS=2 SECS=0.3 FIO_MS=300 FIO_BS="4k 1M" FIO_JOBS="1 4" TREE_FILES=300;;
 		--accel) ACCEL=${2:-wrap}; shift;;
 		--kinds) RUN_KINDS=${2:-}; shift;;
 		-h|--help) usage 0;;
@@ -63,11 +63,25 @@ run_kind() {
 	wanted mount && mount_time "$1"
 }
 
+# A picture for each file system whose throughput was measured.
+plot_cells() {
+	local kind
+	have gnuplot || { missing "plots: gnuplot is not installed"; return; }
+	for kind in $KINDS; do
+		awk -F, -v k="$kind" '$2 == k && $1 ~ /^fio-(direct|buffered|busy)$/ && $8 != "" {
+			printf "\"%s %s\" %s\n", substr($1, 5), $3, $8 }' "$RESULTS/ratios.csv" > "$T/cells.dat"
+		[ -s "$T/cells.dat" ] || continue
+		gnuplot -e "dat='$T/cells.dat'; png='$RESULTS/throughput-$kind.png'; what='$kind'" \
+			"$BENCH/plot-cells.gp" 2> "$T/gnuplot.log" || missing "plot: $(head -1 "$T/gnuplot.log")"
+	done
+}
+
 report() {
 	cat /proc/loadavg >> "$RAW/machine.txt"
 	touch "$T/missing"
 	awk -f "$BENCH/ratios.awk" "$SAMPLES" > "$RESULTS/ratios.csv"
 	awk -v selftest="${SELFTEST:-}" -v missing="$T/missing" -f "$BENCH/report.awk" "$RESULTS/ratios.csv" > "$RESULTS/report.md"
+	plot_cells
 	cat "$RESULTS/report.md"
 	say "raw numbers: $RESULTS"
 }
