@@ -25,6 +25,7 @@
 #define TICK_MS 20
 #define SYSCALLS_BATCH 16
 #define SPIN_CREDIT 8
+#define DEVICE_TURN 16
 #define SPIN_RETRY 256
 
 static __thread struct worker *mine;	/* of this thread, one per session */
@@ -520,22 +521,24 @@ static ssize_t from_ring(struct uring *u, struct worker *w, void *buf, size_t si
 	return 0;
 }
 
-/* Whose turn it is comes first, so that none of the three starves another. */
+/*
+ * Ring and lane take turns; the device comes last, lest an INTERRUPT overtakes
+ * its request, but once in DEVICE_TURN it is first: none of them starves.
+ */
 static ssize_t take(struct uring *u, struct worker *w, void *buf, size_t size)
 {
-	static ssize_t (*const from[])(struct uring *, struct worker *, void *, size_t) = {
-		from_ring, from_lane, from_ring, from_device,
-	};
-	unsigned int i;
-	ssize_t len;
+	bool lane_first = ++w->turn % 2;
+	ssize_t len = 0;
 
-	w->turn++;
-	for (i = 0; i < 4; i++) {
-		len = from[(w->turn + i) % 4](u, w, buf, size);
-		if (len)
-			return len;
-	}
-	return 0;
+	if (w->turn % DEVICE_TURN == 0)
+		len = from_device(u, w, buf, size);
+	if (!len && lane_first)
+		len = from_lane(u, w, buf, size);
+	if (!len)
+		len = from_ring(u, w, buf, size);
+	if (!len && !lane_first)
+		len = from_lane(u, w, buf, size);
+	return len ? len : from_device(u, w, buf, size);
 }
 
 static bool has_work(struct uring *u, struct worker *w)
