@@ -45,7 +45,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wpointer-arith -Wformat=2 -Wundef
 BASE_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 BASE_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Ikernel/uapi \
-        -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"'
+        -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"' \
+        -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"'
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 BASE_CFLAGS += $(if $(SAN),$(SAN_FLAGS),$(HARDEN))

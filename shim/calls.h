@@ -4,11 +4,11 @@
  *
  * A call is here when a FUSE library may use it to get, use, copy or lose the
  * file descriptor of /dev/fuse, or to make a child that must not inherit how
- * the shim placed a thread. In every other process, and for every other
+ * the shim placed a thread, or to execute fusermount3. In every other process, and for every other
  * descriptor, each of them is one table look-up and the real call.
  *
  * Left alone, and why:
- *   mount, umount2, fusermount's exec   the mount itself is the program's own
+ *   mount, umount2                      the mount itself is the program's own
  *   vmsplice, tee                       fill pipes, never touch /dev/fuse
  *   preadv, pread, pwrite               /dev/fuse has no offsets
  *   sendmsg, socketpair                 a descriptor sent away stays open here
@@ -63,6 +63,8 @@
 				 const posix_spawn_file_actions_t *actions, \
 				 const posix_spawnattr_t *attr, \
 				 char *const argv[], char *const envp[])) \
+	CALL(int, execv, (const char *path, char *const argv[])) \
+	CALL(int, execvp, (const char *file, char *const argv[])) \
 	CALL(int, system, (const char *command)) \
 	CALL(FILE *, popen, (const char *command, const char *mode))
 

@@ -10,6 +10,7 @@
 #include "shim/config.h"
 #include "shim/fds.h"
 #include "shim/fdtab.h"
+#include "shim/helper.h"
 #include "shim/session.h"
 #include "shim/settings.h"
 #include "shim/uring.h"
@@ -35,15 +36,19 @@ EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
+	const char *ours = helper_for(path);
+
 	before_child();
-	return real()->posix_spawn(pid, path, actions, attr, argv, envp);
+	return real()->posix_spawn(pid, ours ? ours : path, actions, attr, argv, envp);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
+	const char *ours = helper_for(file);
+
 	before_child();
-	return real()->posix_spawnp(pid, file, actions, attr, argv, envp);
+	return real()->posix_spawnp(pid, ours ? ours : file, actions, attr, argv, envp);
 }
 
 EXPORT int system(const char *command)

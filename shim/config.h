@@ -33,6 +33,9 @@
 /* Where helper and shim look for each other, overridable for tests. */
 #define CONFIG_ENV_SHIM		"EFUSE_SHIM"	/* path of libefuse-shim.so, helper only */
 
+/* The fusermount3 that the shim has libraries execute, "" for their own choice. */
+#define CONFIG_ENV_FUSERMOUNT	"EFUSE_FUSERMOUNT"
+
 #define CONFIG_POLL_DEFAULT	50
 #define CONFIG_POLL_MAX		10000
 #define CONFIG_CACHE_MAX	31536000	/* seconds: a year */

@@ -224,7 +224,6 @@ allow_other=
 allow_other=1
 ALLOW_OTHER
  allow_other
-allow_other 
 default_permissions=1
 auto_unmountx
 bogus
@@ -237,6 +236,7 @@ _netdev
 ro=1
 sync,dirsync,noatime,noexec
 EOF
+all_options+=('allow_other ')
 for options in "${all_options[@]}"; do
 	for user in alice root; do
 		for point in d f; do
