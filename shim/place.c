@@ -33,6 +33,7 @@
 #define BACKOFF_NS 10000000ull		/* after the first forced exit, doubled */
 #define BACKOFF_MAX 10			/* doublings: ten seconds */
 #define STILL_LOOKS 25			/* looks without a request: leave */
+#define SLOW_LOOK (PLACE_WATCH_NS / 2000000)	/* requests between two looks: 500 a second */
 #define NICE_ZERO_LIMIT 20		/* RLIMIT_NICE that allows nice 0: 20 - 0 */
 
 /*
@@ -344,20 +345,30 @@ static void back_off(struct place *p, uint64_t now)
 	leave_idle(p);
 }
 
-bool place_watch(struct place *p, uint64_t now)
+/* The thread handled MADE requests since the last look. */
+static void look(struct place *p, uint64_t now, uint64_t made)
 {
-	uint64_t progress = __atomic_load_n(&p->progress, __ATOMIC_RELAXED);
-
-	if (!__atomic_load_n(&p->idle, __ATOMIC_SEQ_CST))
-		return false;
-	if (progress != p->watched) {
-		p->watched = progress;
-		p->still = 0;
-	} else if (runnable(p->tid)) {
+	if (made < SLOW_LOOK && runnable(p->tid)) {
 		back_off(p, now);
+	} else if (made) {
+		p->still = 0;
 	} else if (++p->still >= STILL_LOOKS) {
 		p->still = 0;
 		leave_idle(p);
 	}
+}
+
+bool place_watch(struct place *p, uint64_t now)
+{
+	uint64_t progress;
+
+	if (!__atomic_load_n(&p->idle, __ATOMIC_SEQ_CST))
+		return false;
+	if (now - p->looked < PLACE_WATCH_NS / 2)
+		return true;
+	progress = __atomic_load_n(&p->progress, __ATOMIC_RELAXED);
+	look(p, now, progress - p->watched);
+	p->watched = progress;
+	p->looked = now;
 	return __atomic_load_n(&p->idle, __ATOMIC_SEQ_CST);
 }

@@ -13,7 +13,7 @@
  * thread gets next to nothing on a core that others want. So it enters the
  * class only while requests come fast and the machine has cores to spare, only
  * if it can leave it by itself, and under the eyes of the keeper, which takes
- * it out as soon as it is runnable without getting anywhere.
+ * it out as soon as it is runnable and gets hardly anywhere.
  *
  * Where the class is not to be had and callers keep moving, pinning does not
  * pay: then the thread runs where the scheduler puts it, as with plain FUSE,
@@ -65,6 +65,7 @@ struct place {
 
 	uint64_t progress;	/* counts up with every request; atomic */
 	uint64_t watched;	/* the keeper's: progress when it last looked */
+	uint64_t looked;	/* the keeper's: ns, when that was */
 	unsigned int still;	/* the keeper's: looks without progress */
 };
 
@@ -122,8 +123,9 @@ void place_stream(struct place *p, bool background);
 
 /*
  * The keeper's look, every PLACE_WATCH_NS, at another thread. Takes it out of
- * the idle class when it is runnable without progress, or has had nothing to
- * do for a while. Returns whether to look again.
+ * the idle class when it is runnable and makes little progress, or has had
+ * nothing to do for a while. Returns whether to look again. Earlier calls do
+ * nothing.
  */
 bool place_watch(struct place *p, uint64_t now);
 

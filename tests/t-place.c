@@ -192,6 +192,21 @@ static bool child_stays_out(struct place *p)
 	return !entered && sched_getscheduler(0) == SCHED_OTHER;
 }
 
+/* The calling thread is runnable, whatever it does. */
+static void watch_test(struct place *p)
+{
+	uint64_t now = 1000000000;
+
+	go_idle(p);
+	p->progress = 100;
+	check(place_watch(p, now += PLACE_WATCH_NS) && p->idle, "watch: much progress: stays");
+	p->progress += 1;
+	check(place_watch(p, now + 1000) && p->idle, "watch: not so soon again");
+	check(!place_watch(p, now += PLACE_WATCH_NS) && !p->idle && p->backoffs == 1 &&
+	      sched_getscheduler(0) == SCHED_OTHER, "watch: hardly any: taken out");
+	check(!place_watch(p, now += PLACE_WATCH_NS), "watch: and done with");
+}
+
 static void idle_test(void)
 {
 	struct place p;
@@ -211,6 +226,7 @@ static void idle_test(void)
 	check(in_child(child_stays_out, &p), "idle: nor entered without the right to leave");
 	place_release(&p);
 	check(sched_getscheduler(0) == SCHED_OTHER, "idle: left at the end");
+	watch_test(&p);
 }
 
 int main(void)
