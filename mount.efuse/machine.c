@@ -252,11 +252,11 @@ static void check_nice(struct findings *all)
 
 	getrlimit(RLIMIT_NICE, &limit);
 	if (caps >> CAP_NICE_BIT & 1 || limit.rlim_cur >= NICE_NEEDED) {
-		finding_add(all, FINDING_OK, "nice", "a single-threaded daemon can follow its callers");
+		finding_add(all, FINDING_OK, "nice", "a daemon can keep its callers on their cores");
 		return;
 	}
-	f = finding_add(all, FINDING_OFF, "nice", "a single-threaded daemon cannot use and leave "
-			"SCHED_IDLE (RLIMIT_NICE %llu): callers that are not pinned gain less",
+	f = finding_add(all, FINDING_OFF, "nice", "a daemon cannot use and leave SCHED_IDLE "
+			"(RLIMIT_NICE %llu): callers that are not pinned gain less",
 			(unsigned long long)limit.rlim_cur);
 	finding_fix(f, "a line \"* - nice 0\" in /etc/security/limits.conf, and a new login");
 }
