@@ -37,6 +37,7 @@ O     := out$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS_BUILD := gcc make pkg-config libc6-dev libmount-dev liburing-dev libfuse3-dev libfuse-dev
 DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g openssh-server \
               openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
+DEPS_DEB   := debhelper dpkg-dev lintian
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -97,7 +98,7 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 .SECONDARY:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race fuzz demo \
+.PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
@@ -247,6 +248,17 @@ install-fusermount: $(FUSERMOUNT)	## our fusermount3 in the place of the distrib
 
 uninstall-fusermount:	## the distribution's fusermount3 again, as it was
 	$(Q)DESTDIR='$(DESTDIR)' mount.efuse/divert.sh remove
+
+deb:	## Debian packages: efuse, and efuse-fusermount3, which takes fuse3's place
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_DEB)
+	$(Q)rm -rf $(O)/deb && mkdir -p $(O)/deb/efuse-$(VERSION)
+	$(Q)tar cf - --exclude=./out --exclude=./.git . | tar xf - -C $(O)/deb/efuse-$(VERSION)
+	$(Q)cd $(O)/deb/efuse-$(VERSION) && MAKEFLAGS= dpkg-buildpackage -us -uc -b >../build.log 2>&1 || \
+		{ tail -n 20 ../build.log; exit 1; }
+	@ls $(O)/deb/*.deb
+
+check-deb: deb	## lintian; install, divert and remove them in a root of their own
+	$(Q)OUT='$(abspath $(O))' DEBS='$(abspath $(O))/deb' tests/deb.sh
 
 clean:	## remove out/
 	rm -rf out
