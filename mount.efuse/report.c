@@ -114,6 +114,8 @@ static void show_cache(FILE *out, const struct stats_head *head)
 	if (head->cache != STATS_CACHE_AUTO)
 		fprintf(out, ", %" PRIu64 " replies changed, %" PRIu64 " of them missing names",
 			head->cache_changed, head->cache_negative);
+	if (head->cache_opens)
+		fprintf(out, ", %" PRIu64 " opens and closes not asked", head->cache_opens);
 	fputc('\n', out);
 }
 

@@ -55,6 +55,7 @@ static void put_cache(struct json *j, const struct stats_head *head)
 	json_number(j, "cache_ns", head->cache_ns);
 	json_number(j, "cache_changed", head->cache_changed);
 	json_number(j, "cache_negative", head->cache_negative);
+	json_number(j, "cache_opens", head->cache_opens);
 }
 
 static void put_counters(struct json *j, const struct stats_head *head, const struct stats_op *sum)

@@ -197,6 +197,11 @@ static bool odd_get(struct cache *c, uint64_t node)
 	return __atomic_load_n(&c->odd[bit / 64], __ATOMIC_RELAXED) >> (bit % 64) & 1;
 }
 
+bool cache_keeps(struct cache *c, uint64_t node)
+{
+	return !odd_get(c, node);
+}
+
 /*
  * Whether what the page cache has of NODE is younger than the policy's time. If
  * it is not, or nobody knows, the caller's open empties it, and that is noted.

@@ -12,6 +12,7 @@
  *   always   names, attributes and missing names hold until they are changed
  *            through the mount or the daemon notifies; contents, directories and
  *            symbolic links stay in the page cache
+ *            (and lights.h spares the daemon most opens)
  *   timeout  the same for so long, and no longer: a file or directory that was
  *            last emptied from the page cache before that is emptied at its next
  *            open, the kernel compares modification times meanwhile, and symbolic
@@ -67,6 +68,9 @@ void cache_offer(struct cache *c, uint32_t flags);
  * in place; MINOR is what it agreed on. Returns whether it was changed.
  */
 bool cache_init(struct cache *c, void *msg, size_t size, uint32_t minor);
+
+/* Whether the page cache may keep NODE, as far as its links and opens tell. */
+bool cache_keeps(struct cache *c, uint64_t node);
 
 /*
  * The request whose header is IN. OP, what follows it, is looked at for the

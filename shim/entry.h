@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "shim/lights.h"
 #include "shim/uring_abi.h"
 
 struct port;
@@ -33,6 +34,7 @@ struct entry {
 	uint64_t since;			/* CLOCK_MONOTONIC ns when handed to the daemon */
 	uint32_t opcode;
 	uint16_t qid;
+	struct lights_ticket ticket;	/* of the request it carries */
 };
 
 #define ENTRY_HINTS 1024

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "shim/count.h"
+#include "shim/lights.h"
 #include "shim/policy.h"
 #include "shim/settings.h"
 
@@ -27,6 +28,25 @@ const char *policy_lost(void)
 	       "; efuse.cache is not applied";
 }
 
+void policy_end(struct session *s)
+{
+	cache_free(s->cache);
+	lights_free(s->lights);
+	s->cache = NULL;
+	s->lights = NULL;
+}
+
+/*
+ * With `always` alone, and not for a daemon that keeps locks: it must hear of each
+ * close(2), which ends a process's locks whichever open they came from.
+ */
+static void lights_begin(struct session *s, uint32_t flags)
+{
+	if (settings_get()->cache.mode == STATS_CACHE_ALWAYS && !s->lights &&
+	    !(flags & (FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS)))
+		s->lights = lights_new();
+}
+
 void policy_agreed(struct session *s, void *msg, size_t size, const struct proto_agreed *agreed)
 {
 	if (s->cache && agreed->uring) {
@@ -35,6 +55,7 @@ void policy_agreed(struct session *s, void *msg, size_t size, const struct proto
 	}
 	if (!s->cache)
 		return;
+	lights_begin(s, agreed->flags);
 	if (cache_init(s->cache, msg, size, agreed->minor))
 		count_add(&s->stats->cache_changed, 1);
 	s->stats->cache_ns = settings_get()->cache.ns;

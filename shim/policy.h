@@ -23,6 +23,9 @@ void policy_begin(struct session *s, uint32_t offered);
  */
 void policy_agreed(struct session *s, void *msg, size_t size, const struct proto_agreed *agreed);
 
+/* Nobody uses S any more. */
+void policy_end(struct session *s);
+
 /* What to add to a reason for which requests are not seen: words, or "". */
 const char *policy_lost(void);
 

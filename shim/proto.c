@@ -92,6 +92,7 @@ int proto_init_agreed(const void *msg, size_t size, struct proto_agreed *agreed)
 	agreed->minor = init.minor;
 	agreed->max_write = init.max_write;
 	agreed->payload = payload_size(&init);
+	agreed->flags = init.flags;
 	agreed->uring = (init.flags & FUSE_INIT_EXT) &&
 			(init.flags2 & ABI_OVER_IO_URING_FLAGS2);
 	return 0;

@@ -29,6 +29,7 @@ struct proto_agreed {
 	uint32_t minor;
 	uint32_t max_write;	/* bytes */
 	uint32_t payload;	/* bytes a ring entry must hold at the least */
+	uint32_t flags;		/* the lower 32 */
 	bool uring;		/* the daemon speaks FUSE-over-io_uring itself */
 };
 

@@ -20,6 +20,7 @@
 #include "shim/count.h"
 #include "shim/cpus.h"
 #include "shim/fdtab.h"
+#include "shim/lights.h"
 #include "shim/policy.h"
 #include "shim/port.h"
 #include "shim/proto.h"
@@ -96,6 +97,7 @@ struct session *session_new(void)
 	s->channel = &channel_dev;
 	s->uring = NULL;
 	s->cache = NULL;
+	s->lights = NULL;
 	s->stats = NULL;
 	s->stats_path = NULL;
 	s->gate_efd = gate_make();
@@ -126,8 +128,7 @@ static void session_release(struct session *s)
 
 	s->channel->stop(s);
 	count_close(s);
-	cache_free(s->cache);
-	s->cache = NULL;
+	policy_end(s);
 	if (s->gate_efd >= 0) {
 		fdtab_clear(s->gate_efd);
 		real()->close(s->gate_efd);
@@ -197,6 +198,8 @@ void session_forked(struct session *s)
 	if (session_state(s) == SESSION_NEW)
 		return;
 	s->uring = NULL;	/* the parent's; its locks may be taken for ever */
+	if (s->lights)
+		lights_forked(s->lights);
 	s->channel = &channel_dev;
 	__atomic_store_n(&s->state, SESSION_FORKED, __ATOMIC_RELAXED);
 }

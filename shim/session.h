@@ -28,6 +28,7 @@
 
 struct cache;
 struct channel;
+struct lights;
 struct uring;
 
 enum session_state {
@@ -54,6 +55,7 @@ struct session {
 	const struct channel *channel;
 	struct uring *uring;		/* state of the uring channel */
 	struct cache *cache;		/* the cache policy, NULL for `auto` */
+	struct lights *lights;		/* light opens, NULL for none */
 	uint32_t payload;		/* bytes an entry holds, agreed in INIT */
 	size_t min_read;		/* smaller buffers are refused, as by the device */
 

@@ -78,7 +78,8 @@ struct stats_head {
 	uint64_t cache_ns;	/* of STATS_CACHE_TIMEOUT */
 	uint64_t cache_changed;	/* replies changed by the policy, the next included */
 	uint64_t cache_negative;	/* of LOOKUPs: "no such name" made to be kept */
-	uint64_t reserved[11];	/* zero */
+	uint64_t cache_opens;	/* OPENs and what went with them that nobody asked the daemon */
+	uint64_t reserved[10];	/* zero */
 	char comm[32];		/* the program's name */
 	char reason[224];	/* why a lower tier serves, "" when none does */
 };

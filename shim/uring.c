@@ -221,9 +221,13 @@ static void reply_fill(struct session *s, struct entry *e, const struct fuse_out
 		       const struct iovec *iov, int count, size_t total)
 {
 	size_t payload = total - sizeof(*out);
+	struct fuse_in_header in;
 	struct cache_request req;
 
-	if (s->cache)	/* before its header makes room for the reply's */
+	/* The request's header makes room for the reply's. */
+	if (s->lights)
+		memcpy(&in, e->hdr->in_out, sizeof(in));
+	if (s->cache)
 		cache_request_read(&req, e->hdr->in_out, e->hdr->op_in);
 	memcpy(e->hdr->in_out, out, sizeof(*out));
 	e->hdr->ent.flags = 0;
@@ -232,6 +236,36 @@ static void reply_fill(struct session *s, struct entry *e, const struct fuse_out
 	proto_iov_gather(iov, count, sizeof(*out), e->payload, payload);
 	if (s->cache && cache_concerns(req.opcode))
 		reply_by_policy(s, e, &req);
+	if (s->lights)
+		lights_reply(s->lights, &e->ticket, &in, e->hdr->op_in, out->error, e->payload,
+			     payload == sizeof(struct fuse_open_out) &&
+			     cache_keeps(s->cache, in.nodeid));
+}
+
+static void push_ticket(struct uring *u, struct lights_ticket *t)
+{
+	uring_lane_push(u, (struct entry *)((char *)t - offsetof(struct entry, ticket)));
+}
+
+/* The daemon's answer to an OPEN that went instead of E's own request. */
+static void light_opened(struct session *s, struct entry *e, const struct fuse_out_header *out,
+			 const struct iovec *iov, int count, size_t total)
+{
+	struct fuse_open_out open = { .fh = 0 };
+	struct lights_ticket *t, *next;
+	int error = out->error;
+
+	if (!error && total != sizeof(*out) + sizeof(open))
+		error = -EIO;
+	if (!error)
+		proto_iov_gather(iov, count, sizeof(*out), &open, sizeof(open));
+	count_reply(count_block(s, e->qid), e->opcode, error, count_now() - e->since);
+	t = lights_opened(s->lights, &e->ticket, error, open.fh);
+	push_ticket(s->uring, &e->ticket);
+	for (; t; t = next) {
+		next = t->next;
+		push_ticket(s->uring, t);
+	}
 }
 
 static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_header *out,
@@ -247,6 +281,10 @@ static ssize_t uring_reply(struct session *s, int fd, const struct fuse_out_head
 	e = entry_claim(&u->entries, out->unique);
 	if (!e)	/* an INTERRUPT's, an old one, or nonsense: the kernel knows */
 		return channel_dev.reply(s, u->devfd, out, iov, count, total);
+	if (e->ticket.opening) {
+		light_opened(s, e, out, iov, count, total);
+		return (ssize_t)total;
+	}
 	if (total - sizeof(*out) > u->entries.payload) {
 		/* As fs/fuse/dev.c: the request fails, and the daemon hears of it. */
 		count_add(&s->stats->malformed, 1);

@@ -17,6 +17,9 @@
  *              long, it passes to another. It never runs the daemon's code.
  *   uring.c    the channel: start, stop, and where a replied entry goes next.
  *
+ * A request that lights.c answers or parks goes back, or stays aside, where it
+ * would have been handed over (worker.c), and comes out by the lane (uring.c).
+ *
  * Where an entry is submitted next decides who serves the queue next:
  * - one worker in all (a single-threaded daemon): always on its own ring, and
  *   so its one thread comes to serve all queues with no help;

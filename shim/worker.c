@@ -357,6 +357,19 @@ static void replace_last(struct uring *u, struct worker *w, unsigned int qid)
 		uring_wake_keeper(u);
 }
 
+static void answer_with(struct uring *u, struct worker *w, struct entry *e,
+			const struct fuse_out_header *out, const void *body)
+{
+	size_t len = out->len - sizeof(*out);
+
+	memcpy(e->hdr->in_out, out, sizeof(*out));
+	e->hdr->ent.flags = 0;
+	e->hdr->ent.commit_id = e->commit_id;
+	e->hdr->ent.payload_sz = (uint32_t)len;
+	memcpy(e->payload, body, len);
+	uring_commit(u, w, e);
+}
+
 static void answer_error(struct uring *u, struct worker *w, struct entry *e, int error)
 {
 	struct fuse_in_header in;
@@ -364,9 +377,7 @@ static void answer_error(struct uring *u, struct worker *w, struct entry *e, int
 
 	memcpy(&in, e->hdr->in_out, sizeof(in));
 	out.unique = in.unique;
-	memcpy(e->hdr->in_out, &out, sizeof(out));
-	e->hdr->ent.payload_sz = 0;
-	uring_commit(u, w, e);
+	answer_with(u, w, e, &out, "");
 }
 
 /*
@@ -425,6 +436,33 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 }
 
 /* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
+/* What there is to hand over of E's request in BUF: its length, or 0. */
+static ssize_t deliver_lightly(struct uring *u, struct worker *w, struct entry *e, void *buf,
+			       ssize_t len, size_t size)
+{
+	struct session *s = w->session;
+	const struct fuse_in_header *in = buf;
+	struct lights_answer answer;
+	size_t now = (size_t)len;
+	unsigned int qid = e->qid;
+
+	switch (lights_request(s->lights, &e->ticket, buf, &now, size,
+			       cache_keeps(s->cache, in->nodeid), &answer)) {
+	case LIGHTS_ANSWERED:
+		count_add(&s->stats->cache_opens, 1);
+		answer_with(u, w, e, &answer.out, &answer.open);
+		return 0;
+	case LIGHTS_PARKED:	/* E is somebody else's by now */
+		replace_last(u, w, qid);
+		return 0;
+	case LIGHTS_INSTEAD:
+		e->opcode = FUSE_OPEN;
+		return (ssize_t)now;
+	default:
+		return len;
+	}
+}
+
 static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void *buf, size_t size)
 {
 	ssize_t len = proto_ring_request(e->hdr, u->entries.payload);
@@ -440,7 +478,10 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 	proto_ring_assemble(e->hdr, e->payload, (size_t)len, buf);
 	if (in.opcode == FUSE_NOTIFY_REPLY)
 		return deliver_notify_reply(u, w, e, in.unique, buf, len);
-	hand_over(u, w, e, in.unique, in.pid);
+	if (w->session->lights)
+		len = deliver_lightly(u, w, e, buf, len, size);
+	if (len)
+		hand_over(u, w, e, in.unique, in.pid);
 	return len;
 }
 
@@ -475,6 +516,8 @@ static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t 
 		count_device(w->session, buf);
 	if (len > 0 && w->session->cache)
 		cache_ask(w->session->cache, buf, (size_t)len);
+	if (len > 0 && w->session->lights)
+		lights_device(w->session->lights, buf, (size_t)len);
 	return len < 0 ? 0 : len;
 }
 

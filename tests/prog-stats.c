@@ -93,8 +93,9 @@ static void print_head(const struct stats_head *h)
 	       h->single);
 	printf("syscalls=%lu\nshared=%lu\nmigrations=%lu\nnotifications=%lu\nmalformed=%lu\n",
 	       h->syscalls, h->shared, h->migrations, h->notifications, h->malformed);
-	printf("cache=%s\ncache_ns=%lu\ncache_changed=%lu\ncache_negative=%lu\n",
-	       pick(caches, 4, h->cache), h->cache_ns, h->cache_changed, h->cache_negative);
+	printf("cache=%s\ncache_ns=%lu\ncache_changed=%lu\ncache_negative=%lu\ncache_opens=%lu\n",
+	       pick(caches, 4, h->cache), h->cache_ns, h->cache_changed, h->cache_negative,
+	       h->cache_opens);
 	printf("comm=%.31s\nreason=%.223s\n", h->comm, h->reason);
 }
 
