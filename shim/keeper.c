@@ -147,6 +147,7 @@ static void pull(struct uring *u, unsigned int qid)
 {
 	struct proto_pull msg = proto_pull();
 
+	u->keeper_place.pinnable = u->keeper_place.allowed;
 	if (!place_pin(&u->keeper_place, qid) && place_here() != qid)
 		return;	/* a core nobody runs on */
 	(void)!syscall(__NR_write, u->devfd, &msg, sizeof(msg));

@@ -64,7 +64,7 @@ bool place_pin(struct place *p, unsigned int core)
 	CPU_ZERO(&one);
 	CPU_SET(core, &one);
 	if (sched_setaffinity(0, sizeof(one), &one)) {
-		/* A cpuset that shrank, say: not once more with every request. */
+		/* A core that went, say: not once more with every request. */
 		CPU_CLR(core, &p->pinnable);
 		return false;
 	}
@@ -79,6 +79,23 @@ static void unpin(struct place *p)
 	if (p->core == PLACE_NOWHERE)
 		return;
 	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
+	pins--;
+	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
+}
+
+/*
+ * A pinned thread that runs elsewhere was moved by somebody: taskset(1), a
+ * cpuset, a core that went. What it may use now is what it was given.
+ */
+static void accept_given(struct place *p)
+{
+	cpu_set_t now;
+
+	if (p->core == PLACE_NOWHERE || place_here() == (unsigned int)p->core ||
+	    sched_getaffinity(0, sizeof(now), &now))
+		return;
+	found = now;
+	p->allowed = now;
 	pins--;
 	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
 }
@@ -298,6 +315,8 @@ bool place_pace(struct place *p, uint64_t now, bool moved)
 	p->window = 0;
 	p->moved = 0;
 	p->window_start = now;
+	accept_given(p);
+	p->pinnable = p->allowed;
 	if (took > LEAVE_NS)
 		leave_idle(p);
 	else if (took < ENTER_NS && !p->mixed && !p->stream &&

@@ -4,7 +4,8 @@
  * changes affinity or scheduling class.
  *
  * A thread is only ever narrowed to one core of those it was allowed when the
- * shim first saw it, and widened to exactly those again.
+ * shim first saw it, or was given by somebody since, and widened to exactly
+ * those again.
  *
  * The idle class. A thread that answers on its caller's core meets a scheduler
  * that, waking the caller while the thread still runs there, moves the caller
@@ -37,7 +38,7 @@
 
 struct place {
 	cpu_set_t allowed;	/* as the shim found the thread */
-	cpu_set_t pinnable;	/* the same without cores that were refused */
+	cpu_set_t pinnable;	/* the same without cores that were refused of late */
 	int core;		/* pinned to, or PLACE_NOWHERE; atomic */
 	int away;		/* kept off this core, or PLACE_NOWHERE */
 	int wanted;		/* where the last callers were */

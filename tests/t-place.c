@@ -56,6 +56,15 @@ static void pin_test(void)
 }
 
 /* A core that does not exist is refused by the kernel as one of a lost cpuset. */
+/* N requests, a second apart so that nothing is fast. */
+static void pace(struct place *p, unsigned int n, bool moved)
+{
+	static uint64_t now = 1000000000;
+
+	while (n--)
+		place_pace(p, now += 1000000000, moved);
+}
+
 static void refused_test(void)
 {
 	struct place p;
@@ -66,6 +75,8 @@ static void refused_test(void)
 	check(!place_pin(&p, CPU_SETSIZE - 1), "pin: a core that is refused");
 	check(!CPU_ISSET(CPU_SETSIZE - 1, &p.pinnable), "pin: is not tried again");
 	check(CPU_ISSET(CPU_SETSIZE - 1, &p.allowed), "pin: and is still allowed");
+	pace(&p, 64, false);
+	check(CPU_ISSET(CPU_SETSIZE - 1, &p.pinnable), "pin: but is some requests later");
 }
 
 static bool may_run_as_found(const struct place *p)
@@ -73,15 +84,6 @@ static bool may_run_as_found(const struct place *p)
 	cpu_set_t now;
 
 	return sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &p->allowed);
-}
-
-/* N requests, a second apart so that nothing is fast. */
-static void pace(struct place *p, unsigned int n, bool moved)
-{
-	static uint64_t now = 1000000000;
-
-	while (n--)
-		place_pace(p, now += 1000000000, moved);
 }
 
 static void loose_test(void)
@@ -108,6 +110,29 @@ static void follow(struct place *p, unsigned int n, uint32_t callers)
 
 	for (i = 0; i < n; i++)
 		place_follow(p, core, 1000 + i % callers);
+}
+
+static void given_test(void)
+{
+	cpu_set_t all, other;
+	unsigned int core = place_here();
+	struct place p;
+
+	place_init(&p);
+	all = other = p.allowed;
+	CPU_CLR(core, &other);
+	if (!CPU_COUNT(&other)) {
+		printf("ok %d - given: a choice # SKIP needs two cores\n", ++tests);
+		return;
+	}
+	place_pin(&p, core);
+	sched_setaffinity(0, sizeof(other), &other);
+	pace(&p, 64, false);
+	check(p.core == PLACE_NOWHERE && CPU_EQUAL(&p.allowed, &other), "given: other cores are accepted");
+	check(!place_pin(&p, core), "given: and those taken away not used");
+	place_release(&p);
+	check(may_run_as_found(&p), "given: nor given back");
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 static void crowd_test(void)
@@ -234,6 +259,7 @@ int main(void)
 	pin_test();
 	refused_test();
 	loose_test();
+	given_test();
 	crowd_test();
 	stream_test();
 	idle_test();

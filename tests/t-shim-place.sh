@@ -89,7 +89,7 @@ cpuset_test() {
 		echo "$set" > "$CPUSET/cpuset.cpus"
 		sleep 0.4
 	done
-	good_load "cpuset, $1" 1000
+	good_load "cpuset, $1" 3000
 	served_by uring "cpuset, $1"
 	stop "cpuset, $1"
 	rmdir "$CPUSET"
@@ -111,7 +111,7 @@ hotplug_test() {
 		echo "$state" > "$CORE1"
 		sleep 0.5
 	done
-	good_load "hotplug, $1" 2000
+	good_load "hotplug, $1" 5000
 	served_by uring "hotplug, $1"
 	stop "hotplug, $1"
 }
@@ -131,7 +131,7 @@ quota_test() {
 	serve uring "$M" fs-mem -f $2 "$M"
 	echo "$daemon" > "$QUOTA/cgroup.procs"
 	start_load 2
-	good_load "quota of a fifth of a core, $1" 1000
+	good_load "quota of a fifth of a core, $1" 5000
 	stop "quota, $1"
 	rmdir "$QUOTA"
 }
@@ -149,7 +149,7 @@ busy_test() {
 	prog-load "$M" 1 1 > /dev/null
 	start_load 3
 	start_hogs
-	good_load "busy cores, $1" 500
+	good_load "busy cores, $1" 1000
 	ok "busy cores, $1: no thread stays in the idle class" \
 		wait_for 2 test "$(threads_say policy)" = SCHED_OTHER
 	stop_hogs
