@@ -307,8 +307,9 @@ int attach_detach(int mounted)
  * the folder is held (it is the current one), the name is one component and no
  * link is followed; and while a mount is on it, the kernel lets nobody rename or
  * remove that name. Between the check and here the user can at most take his
- * mount away himself; what he could then put under the name is a file without a
- * mount, or a mount he was allowed to make there.
+ * mount away himself, remove the name, and wait for somebody else to make it
+ * again and mount there, which takes a folder to which both may write. Taking
+ * away what is in use (-z) has no such gap.
  */
 static int unmount_step(void *arg)
 {

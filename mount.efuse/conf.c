@@ -85,7 +85,7 @@ static void pass_over(FILE *f)
 	while (c != '\n' && c != EOF);
 }
 
-static void read_lines(struct conf *conf, FILE *f, void (*note)(const char *))
+static int read_lines(struct conf *conf, FILE *f, void (*note)(const char *))
 {
 	char text[LINE_SIZE];
 
@@ -103,17 +103,17 @@ static void read_lines(struct conf *conf, FILE *f, void (*note)(const char *))
 			     line);
 		}
 	}
-	if (ferror(f))
-		tell(note, "%s: cannot read it", CONF_PATH);
+	return ferror(f) ? -EIO : 0;
 }
 
-void conf_read(struct conf *conf, void (*note)(const char *words))
+int conf_read(struct conf *conf, void (*note)(const char *words))
 {
 	__cleanup(fclosep) FILE *f = fopen(CONF_PATH, "re");
 
 	*conf = (struct conf){ .allow_other = false, .mount_max = CONF_MOUNT_MAX };
 	if (f)
-		read_lines(conf, f, note);
-	else if (errno != ENOENT)
+		return read_lines(conf, f, note);
+	if (errno == EACCES)
 		tell(note, "%s: cannot open it: %s", CONF_PATH, strerror(errno));
+	return errno == ENOENT || errno == EACCES ? 0 : -errno;
 }

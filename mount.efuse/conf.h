@@ -24,11 +24,13 @@ struct conf {
 };
 
 /*
- * Read CONF_PATH with the rights of the calling process. Never fails: without
- * a readable file, and for every line that is not understood, the strict
- * defaults hold, and NOTE(words) is told why (not for a file that is absent).
+ * Read CONF_PATH with the rights of the calling process. Where the file is absent
+ * or closed to the caller, and for every line that is not understood, the
+ * defaults hold, and NOTE(words) is told why (not when it is absent). Returns 0,
+ * or -errno when it is there and could not be read: the caller may have brought
+ * that about (with a limit, say), and the defaults may allow more than the file.
  */
-void conf_read(struct conf *conf, void (*note)(const char *words));
+int conf_read(struct conf *conf, void (*note)(const char *words));
 
 /* One line of the file, number LINE, without its newline; TEXT is modified. */
 void conf_line(struct conf *conf, char *text, int line, void (*note)(const char *words));

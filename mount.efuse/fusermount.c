@@ -203,7 +203,9 @@ static int prepare(struct job *job, struct msg *why)
 
 	if (err)
 		return err;
-	conf_read(&job->conf, note);
+	err = conf_read(&job->conf, note);
+	if (err)
+		return msg_set_errno(why, err, "cannot read %s", CONF_PATH);
 	err = read_options(job, why);
 	return err ? err : find_point(job, why);
 }

@@ -245,6 +245,12 @@ if command -v strace >/dev/null; then
 	like "a kernel without fsopen" "$(fuse_mounts)" \
 		' ro,nosuid,nodev,relatime - fuse.t old ro,user_id=0,group_id=0'
 	drop_mounts
+	# The defaults may allow more than the file that a caller kept us from reading.
+	got=$(strace -u efusealice -qq -f -o /dev/null -P /etc/fuse.conf -e inject=openat:error=EMFILE \
+		"$COMMFD" "$OURS" -- "$M" 2>&1)
+	like "a configuration that cannot be read is no leave to mount" "$got" 'cannot read /etc/fuse.conf.*|rc=1'
+	not_ok "nothing is mounted then" fuse_at "$M"
+	drop_mounts
 	# Whichever step fails: nothing may stay mounted.
 	for call in fsopen fsconfig fsmount move_mount capset capget prctl setrlimit close_range sendmsg statx fstatfs; do
 		for n in 1 2 3 4 5 6 7 8; do
