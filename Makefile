@@ -9,6 +9,7 @@
 #   PREFIX=/usr/local     where programs, library, man pages and completion go
 #   SBINDIR=/sbin         where mount(8) looks for its helpers, whatever PREFIX is
 #   DESTDIR=              prepended to every installed path
+#   KDIR=, LINUX_SRC=     kernel headers, and kernel source (folder or archive), of the driver
 #   V=1                   show the commands
 # Run `make help` for the targets.
 
@@ -22,6 +23,8 @@ PREFIX  ?= /usr/local
 SBINDIR ?= /sbin
 DESTDIR ?=
 SAN     ?=
+KDIR    ?= $(lastword $(filter-out %-rt-amd64 %-cloud-amd64,$(wildcard /usr/src/linux-headers-6.12.*-amd64)))
+LINUX_SRC ?= /usr/src/linux-source-6.12.tar.xz
 V       ?=
 
 BINDIR   = $(PREFIX)/bin
@@ -99,7 +102,8 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
-        bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE
+        bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
+        module
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -142,6 +146,25 @@ $(FUSERMOUNT): $(FUSERMOUNT_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -pie -o $@ $^
+
+# --- the driver -------------------------------------------------------------
+
+KO := $(O)/kernel/efuse.ko
+KERNEL_FILES := $(shell find kernel -type f)
+
+$(O)/kernel.settings: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(KDIR) $(LINUX_SRC)' | cmp -s - $@ || \
+		printf '%s\n' '$(KDIR) $(LINUX_SRC)' > $@
+
+# kbuild has an O and an M of its own: our variables must not reach it.
+$(KO): $(KERNEL_FILES) $(O)/kernel.settings
+	$(call say,MODULE,$@)
+	$(Q)kernel/prepare.sh '$(LINUX_SRC)' '$(KDIR)' $(O)/kernel
+	$(Q)env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES make $(if $(V),V=1,-s) -j2 -C '$(KDIR)' \
+		M='$(abspath $(O))/kernel' modules
+
+module: $(KO)	## build efuse.ko for a Linux 6.12 (KDIR=, LINUX_SRC=)
 
 # --- tests and benchmarks ---------------------------------------------------
 
