@@ -41,6 +41,8 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libmount-dev liburing-dev libfuse3-d
 DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g openssh-server \
               openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
 DEPS_DEB   := debhelper dpkg-dev lintian
+DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
+              xz-utils qemu-system-x86 busybox-static cpio
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -103,7 +105,7 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
-        module
+        module deps-vm check-vm
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -225,6 +227,24 @@ check-stress: deps	## thirty minutes of load, kills and unmounts
 check-race: deps	## ten thousand mounts against a user who swaps the mount point
 	$(Q)$(MAKE) all test-programs
 	$(Q)OUT='$(abspath $(O))' RACE_ROUNDS=10000 tests/t-fusermount-race.sh
+
+# Programs of the virtual machine: the first process is static, the rest is not.
+VM_SRCS  := $(wildcard tests/vm/*.c)
+VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
+VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise
+
+$(O)/vm/%: tests/vm/%.c $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d -o $@ $< $(LDFLAGS) $(if $(filter %/init,$@),-static)
+
+deps-vm:	## install what module and check-vm need: a 6.12 kernel, its source, QEMU
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_VM)
+
+check-vm:	## boot Debian's 6.12 kernel with the driver and test it there (skips without deps-vm)
+	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
+		OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all

@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# able.sh: whether this machine can build the driver and boot a kernel with it.
+# $KDIR and $LINUX_SRC are as make(1) has them. If not, it says what is missing,
+# as a skipped test, and leaves with 1.
+set -u
+
+missing=
+lacks() { missing="$missing${missing:+, }$1"; }
+
+command -v qemu-system-x86_64 >/dev/null || lacks qemu-system-x86
+command -v pahole >/dev/null || lacks pahole
+command -v patch >/dev/null || lacks patch
+command -v xz >/dev/null || lacks xz-utils
+command -v cpio >/dev/null || lacks cpio
+[ -x /bin/busybox ] || lacks busybox-static
+[ -e "$LINUX_SRC" ] || lacks linux-source-6.12
+if [ -f "$KDIR/Makefile" ]; then
+	[ -r "/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}" ] ||
+		lacks "linux-image-${KDIR#/usr/src/linux-headers-}"
+else
+	lacks linux-headers-6.12-amd64
+fi
+[ -n "$missing" ] || exit 0
+echo "1..0 # SKIP check-vm needs $missing (as root: make deps-vm)"
+echo "0 passed, 0 failed, 1 skipped"
+exit 1

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh: what `make check-vm` runs: boots the kernel of $KDIR with the driver
+# and the guest's tests in an initramfs, init.c as its first process, and counts
+# what they say. The last line is `N passed, N failed, N skipped`.
+#
+# The machine is emulated, needs no privilege, has no network and no disk, and
+# is ended after $VM_SECONDS. The guest's tests are t-*.sh and t-*.c beside us.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+: "${OUT:?the build folder}" "${KDIR:?the kernel headers}" "${VM_SECONDS:=600}"
+vm=$OUT/vm
+log=$vm/console.log
+kernel=/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}
+
+# with_libraries FILE...: the files and the shared libraries they load.
+with_libraries() {
+	local f
+	for f; do
+		printf '%s\n' "$f"
+		ldd "$f" 2>/dev/null | grep -o '/[^ ]*' | grep -v : || true
+	done | sort -u
+}
+
+# Everything the guest has, as a folder: it has no other disk.
+fill_root() {
+	local root=$1 f
+	chmod 755 "$root"
+	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
+	ln -s bin "$root/sbin"
+	cp /bin/busybox "$root/bin/"
+	for f in sh cat cut dd df echo find grep head id kill ls mkdir mount ps rm rmdir sed sleep \
+		sort stat sync tail tr umount wc; do
+		ln -s busybox "$root/bin/$f"
+	done
+	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n' > "$root/etc/passwd"
+	printf 'root:x:0:\nalice:x:1000:\n' > "$root/etc/group"
+	: > "$root/etc/mtab"
+	with_libraries "$OUT/tests/fs-mem" "$OUT/tests/prog-exercise" "$vm"/t-* "$vm/device" |
+		while read -r f; do
+			case $f in
+			"$OUT"/tests/*|"$vm/device") install -D "$f" "$root/bin/${f##*/}";;
+			"$vm"/*) case $f in *.d) ;; *) cp "$f" "$root/tests/";; esac;;
+			*) install -D "$f" "$root$f";;
+			esac
+		done
+	cp "$here"/t-*.sh "$root/tests/"
+	cp "$vm/init" "$root/init"
+	strip --strip-debug -o "$root/lib/efuse.ko" "$OUT/kernel/efuse.ko"
+}
+
+make_initramfs() {
+	local root
+	root=$(mktemp -d) || exit 1
+	fill_root "$root"
+	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) > "$vm/initramfs.gz"
+	rm -rf "$root"
+}
+
+boot() {
+	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \
+		-accel tcg,thread=multi -cpu max -m 2G -smp 2 -nographic -no-reboot -nic none \
+		-kernel "$kernel" -initrd "$vm/initramfs.gz" \
+		-append 'console=ttyS0 panic=-1 mitigations=off nokaslr quiet loglevel=1' \
+		< /dev/null 2>&1 | tr -d '\r' | tee "$log" | grep --line-buffered -aE '^(# run|not ok|#)|SKIP'
+}
+
+# Every test and the guest itself must have reached their ends.
+summary() {
+	local passed failed skipped
+	skipped=$(grep -caE '^ok .*# SKIP|^1\.\.0 # SKIP' "$log")
+	passed=$(($(grep -caE '^ok ' "$log") - $(grep -caE '^ok .*# SKIP' "$log")))
+	failed=$(grep -caE '^not ok ' "$log")
+	if ! grep -qax 'vm: done' "$log"; then
+		echo "not ok - the guest ended by itself within $VM_SECONDS s"
+		tail -n 20 "$log"
+		failed=$((failed + 1))
+	fi
+	echo "everything the guest said: $log"
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+make_initramfs
+boot
+summary
