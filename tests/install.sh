@@ -82,6 +82,8 @@ fi
 # --- the rules of the tree ---------------------------------------------------
 
 SPDX='SPDX-License-Identifier: GPL-2\.0-or-later'
+# What programs of any licence include to speak with the driver.
+UAPI='SPDX-License-Identifier: \(GPL-2\.0-or-later WITH Linux-syscall-note\)'
 
 # What git knows, or, in an archive, what is there.
 sources() {
@@ -102,7 +104,9 @@ mapfile -t c < <(sources '*.c')
 mapfile -t h < <(sources '*.h')
 mapfile -t sh < <(sources '*.sh')
 is "every .c begins with its licence" "$(without 1 "^// $SPDX\$" "${c[@]}")" ""
-is "every .h too" "$(without 1 "^/\\* $SPDX \\*/\$" "${h[@]}")" ""
+mapfile -t uapi < <(sources 'kernel/uapi/*.h')
+is "every .h too" "$(without 1 "^/\\* ($SPDX|$UAPI) \\*/\$" "${h[@]}")" ""
+is "every .h for others as well" "$(without 1 "^/\\* $UAPI \\*/\$" "${uapi[@]}")" ""
 is "and every script" "$(without 2 "^# $SPDX\$" "${sh[@]}" Makefile \
 	mount.efuse/efuse.bash-completion)" ""
 is "and every man page" "$(without 1 "^\\.\\\\\" $SPDX\$" man/*.[178])" ""

@@ -34,7 +34,7 @@ static const char *kind = "stream", *sync_mode;
 static bool close_std, block, by_option;
 static char stay;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(99);

@@ -33,7 +33,7 @@ static uid_t uid;
 static unsigned long mounted, refused, unmounted, kept;
 static pid_t attackers[3];
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(99);

@@ -72,8 +72,8 @@ said "no such namespace" 32 'cannot enter the mount namespace: No such file'
 
 run mount.efuse "bindfs#$S" "$M" -o efuse.chanel=uring
 said "unknown option" 1 'unknown option efuse.chanel; did you mean efuse.channel\?'
-run mount.efuse "bindfs#$S" "$M" -o efuse.cache=auto
-said "an option of later" 1 'unknown option efuse.cache; did you mean'
+run mount.efuse "bindfs#$S" "$M" -o efuse.cahce=auto
+said "swapped letters" 1 'unknown option efuse.cahce; did you mean efuse.cache\?'
 run mount.efuse "bindfs#$S" "$M" -o efuse.poll=10001
 said "out of range" 1 'efuse.poll=10001: out of range 0 to 10000'
 run mount.efuse "bindfs#$S" "$M" -o efuse.timeout=forever

@@ -35,9 +35,18 @@ bind() {
 # What the kernel keeps it may drop, and does when somebody writes to drop_caches.
 drops() { awk '/^drop_/ { n += $2 } END { print n + 0 }' /proc/vmstat; }
 
+# Did it since $dropped? It counts when it is done, seconds after it has begun.
+dropped_since() {
+	for _ in $(seq 50); do
+		[ "$(drops)" = "$dropped" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 # kept WHAT GOT WANT: as is, of what is so only as long as the kernel keeps it.
 kept() {
-	if [ "$2" != "$3" ] && [ "$(drops)" != "$dropped" ]; then
+	if [ "$2" != "$3" ] && dropped_since; then
 		skip "$1" "the kernel was told to drop its caches"
 	else
 		is "$@"
@@ -375,7 +384,7 @@ saves() {
 	policy none
 	bind "$channel" --multithreaded -o $NOCACHE
 	none=$(walk)
-	unmount "$M"; left "$channel walk" 5 0 > /dev/null
+	stop "$channel none: walk"
 	policy always
 	bind "$channel" --multithreaded -o $NOCACHE
 	always=$(walk)
