@@ -60,15 +60,16 @@ as() {
 
 # Reads into the array MOUNTS: FUSE mounts as "ROOT TARGET OPTIONS - TYPE SOURCE SUPER".
 read_mounts() {
-	local line
+	local line lines
 	MOUNTS=()
-	while read -r line; do
+	mapfile -t lines < /proc/self/mountinfo
+	for line in "${lines[@]}"; do
 		case $line in
 		*' - fuse '*|*' - fuse.'*|*' - fuseblk'*)
 			line=${line#* * * }
 			MOUNTS+=("$line");;
 		esac
-	done < /proc/self/mountinfo
+	done
 }
 
 fuse_mounts() {
@@ -81,7 +82,8 @@ drop_mounts() {
 	read_mounts
 	for ((i = ${#MOUNTS[@]} - 1; i >= 0; i--)); do
 		target=${MOUNTS[i]#* }
-		umount -l -- "$(printf '%b' "${target%% *}")" 2>/dev/null
+		printf -v target %b "${target%% *}"
+		umount -l -- "$target" 2>/dev/null
 	done
 }
 

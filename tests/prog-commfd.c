@@ -15,11 +15,13 @@
  *   -w        stay until standard input ends, with everything open
  *   -W        the same, but with the socket closed
  *   -K        the same as -w, then die without closing anything
+ *   -t N      kill PROGRAM when it still runs after N seconds
  *
  * Prints "fd" or "no fd" when the answer is there and, unless it stays,
  * "rc=N" (128 + signal) when PROGRAM has ended.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,12 +29,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char *kind = "stream", *sync_mode;
 static bool close_std, block, by_option;
 static char stay;
+static unsigned int limit;
+static pid_t child;
 
 static _Noreturn void die(const char *what)
 {
@@ -119,6 +124,26 @@ static void become(int fds[2], char **argv)
 	_exit(98);
 }
 
+/* Whatever signals it ignores. */
+static void end_child(int sig)
+{
+	(void)sig;
+	kill(child, SIGKILL);
+}
+
+/* A datagram socket does not say that the other end has closed: PROGRAM's end does. */
+static void wait_for_answer(int sock)
+{
+	struct pollfd fds[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN },
+	};
+
+	while (poll(fds, 2, -1) < 0)
+		;
+	close(fds[1].fd);
+}
+
 /* The descriptor that came, -1: none. */
 static int receive(int sock)
 {
@@ -131,7 +156,10 @@ static int receive(int sock)
 	struct cmsghdr *cmsg;
 	int fd;
 
-	if (sock < 0 || recvmsg(sock, &msg, 0) <= 0)
+	if (sock < 0)
+		return -1;
+	wait_for_answer(sock);
+	if (recvmsg(sock, &msg, MSG_DONTWAIT) <= 0)
 		return -1;
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
@@ -167,13 +195,14 @@ static char **read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+k:s:cbxwWK")) != -1) {
+	while ((c = getopt(argc, argv, "+k:s:cbxwWKt:")) != -1) {
 		switch (c) {
 		case 'k': kind = optarg; break;
 		case 's': sync_mode = optarg; break;
 		case 'c': close_std = true; break;
 		case 'b': block = true; break;
 		case 'x': by_option = true; break;
+		case 't': limit = (unsigned int)atoi(optarg); break;
 		case 'w': case 'W': case 'K': stay = (char)c; break;
 		default: exit(97);
 		}
@@ -186,17 +215,18 @@ static char **read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	int fds[2], status, device;
-	pid_t pid;
 
 	argv = read_options(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_fds(fds);
-	pid = fork();
-	if (pid == 0)
+	child = fork();
+	if (child == 0)
 		become(fds, argv);
 	close(fds[0]);
-	if (pid < 0)
+	if (child < 0)
 		die("fork");
+	signal(SIGALRM, end_child);
+	alarm(limit);
 	device = strcmp(kind, "full") == 0 ? -1 : receive(fds[1]);
 	puts(device >= 0 ? "fd" : "no fd");
 	if (sync_mode && device >= 0)
@@ -206,7 +236,7 @@ int main(int argc, char **argv)
 	/* Who is silent, or does not read, is so with the socket open. */
 	if (!(sync_mode && strcmp(sync_mode, "silent") == 0) && strcmp(kind, "full") != 0)
 		close(fds[1]);
-	if (waitpid(pid, &status, 0) < 0)
+	if (waitpid(child, &status, 0) < 0)
 		die("waitpid");
 	printf("rc=%d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 	return 0;
