@@ -475,12 +475,15 @@ if [ -z "${SAN:-}" ] && [ "$(id -u)" = 0 ]; then
 	like "mount.efuse: the policy" "$(efuse status "$M")" 'cache +always'
 	umount "$M"
 	EFUSE_CACHE=none efuse wrap --efuse.cache_timeout=9 bindfs "$T/back" "$M"
+	ls "$M" > /dev/null
 	like "an option wins over a variable" "$(efuse status "$M")" 'cache +for 9 s'
 	umount "$M"
 	EFUSE_CACHE=none efuse wrap bindfs "$T/back" "$M"
+	ls "$M" > /dev/null
 	like "a variable alone holds" "$(efuse status "$M")" 'cache +none'
 	umount "$M"
 	EFUSE_CACHE=always EFUSE_CACHE_TIMEOUT=1 efuse wrap --efuse.log="$T/log" bindfs "$T/back" "$M"
+	ls "$M" > /dev/null
 	like "variables that contradict are not heeded" "$(efuse status "$M")" 'cache +auto'
 	like "and the log says so" "$(cat "$T/log")" 'EFUSE_CACHE=always EFUSE_CACHE_TIMEOUT=1: .*ignored'
 	umount "$M"
