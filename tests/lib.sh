@@ -144,6 +144,8 @@ mounted() {
 cleanup() {
 	local status=$?
 	trap - EXIT INT TERM
+	# A child that gets its SIGTERM before it has begun is still this script.
+	[ "$BASHPID" = $$ ] || exit $status
 	if [ -n "${T:-}" ]; then
 		awk -v t="$T/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | tac |
 			while read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null; done
