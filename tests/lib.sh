@@ -144,8 +144,6 @@ mounted() {
 cleanup() {
 	local status=$?
 	trap - EXIT INT TERM
-	# A child that gets its SIGTERM before it has begun is still this script.
-	[ "$BASHPID" = $$ ] || exit $status
 	if [ -n "${T:-}" ]; then
 		awk -v t="$T/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | tac |
 			while read -r m; do umount -l "$(printf '%b' "$m")" 2>/dev/null; done
@@ -158,7 +156,8 @@ cleanup() {
 
 T=$(mktemp -d /tmp/efuse-test.XXXXXX)
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+# A child that is killed before it has begun still has the traps of this script.
+trap '[ "$BASHPID" = $$ ] || trap - EXIT; exit 130' INT TERM
 
 finish() {
 	echo "1..$tests_run"
