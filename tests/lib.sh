@@ -157,7 +157,7 @@ cleanup() {
 T=$(mktemp -d /tmp/efuse-test.XXXXXX)
 trap cleanup EXIT
 # A child that is killed before it has begun still has the traps of this script.
-trap '[ "$BASHPID" = $$ ] || trap - EXIT; exit 130' INT TERM
+trap '[ "$BASHPID" = $$ ] || kill -KILL $BASHPID; exit 130' INT TERM
 
 finish() {
 	echo "1..$tests_run"
