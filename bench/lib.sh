@@ -143,6 +143,7 @@ no_daemons() {
 
 bench_cleanup() {
 	local status=$?
+	not_a_child || exit "$status"
 	trap '' INT TERM
 	trap - EXIT
 	umount_all

@@ -6,6 +6,7 @@
  * as long as what went in, but for a missing name.
  */
 #include "shim/cache.c"
+#include "shim/proto.c"
 
 static struct cache *fuzz_cache(unsigned char policy, unsigned char minor)
 {

@@ -57,6 +57,7 @@ core1_back() {
 
 stress_cleanup() {
 	local status=$?
+	not_a_child || exit "$status"
 	trap '' INT TERM
 	umount -f "$M" 2> /dev/null
 	umount -l "$M" 2> /dev/null

@@ -157,6 +157,7 @@ static void check_table(void)
 {
 	struct mounttab_entry e[6] = { 0 };
 	struct mounttab tab;
+	bool listed = true;
 	int n = 0;
 
 	mounttab_from(&tab, strdup(mounts));
@@ -170,7 +171,7 @@ static void check_table(void)
 	ok(!mounttab_is_fuse(&e[4]) && !mounttab_is_of(&e[4], 10), "fusectl is not FUSE");
 	ok(!mounttab_is_of(&e[5], 10), "nor is tmpfs");
 	mounttab_close(&tab);
-	ok(mounttab_count() >= 0, "the real table");
+	ok(mounttab_count(-1, &listed) >= 0 && !listed, "the real table, not with a mount that is none");
 }
 
 /* --- the socket, the mount point ------------------------------------------- */
@@ -200,10 +201,13 @@ static void check_point(void)
 {
 	struct point_id id;
 	struct point p;
+	bool listed;
 	struct msg why;
 
 	ok(point_pin("/", &p, &why) == 0 && S_ISDIR(p.mode), "the root folder");
 	ok(point_identify(p.fd, &id) == 0 && id.mount > 0 && id.root, "its mount");
+	ok(point_mount(p.fd) == id.mount && mounttab_count(id.mount, &listed) >= 0 && listed,
+	   "which is in the table");
 	close(p.fd);
 	ok(point_pin("/proc///", &p, &why) == 0 && point_check(&p, "/proc", &why) < 0, "not on /proc");
 	close(p.fd);

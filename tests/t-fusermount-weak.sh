@@ -110,7 +110,7 @@ quoting() {
 	fuse_mounts | grep -q " a,allow_other rw,user_id=$ALICE,group_id=$ALICE\$"
 }
 build weak '' mountopts.c 's/return str_after\(option, "fsname="\).*/return true;/' \
-	attach.c 's/fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
+	attach.c 's/plan->listed && fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
 class "option quoting that the check and the kernel read differently" quoting
 build weak '' mountopts.c 's/others && !caller->root && !caller->allow_other/0/'
 class "allow_other without leave" quoting
@@ -149,10 +149,24 @@ build weak '' fusermount.c "$STOP" fusermount.c "$SIGNAL" \
 	fusermount.c 's/^(\traise\(SIGSTOP\);)/\textern const char *weak_path; weak_path = job->where;\n\1/' \
 	attach.c 's/^struct job \{/const char *weak_path;\nstruct job {/' \
 	attach.c 's/point_path\(plan->point->fd\)\.text, job->type/weak_path, job->type/' \
-	attach.c 's/fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
-build ours '' fusermount.c "$STOP" fusermount.c "$SIGNAL" attach.c 's/fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
+	attach.c 's/plan->listed && fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
+build ours '' fusermount.c "$STOP" fusermount.c "$SIGNAL" attach.c 's/plan->listed && fits\(plan\) \? mount_new\(&job\) : -ENOSYS/-ENOSYS/'
 class "the same with mount(2)" swapped point
 class "and its folder" swapped parent
+
+# --- a mount point on a user's own mount that is attached nowhere -------------------
+
+cp "$OUT/tests/prog-nowhere" "$T/bin/nowhere"
+nowhere() { fresh; ! as alice "$T/bin/nowhere" d "$COMMFD" "$T/bin/$1" -- d 2>/dev/null | grep -qE '^fd|fuse'; }
+build ours ''
+build weak '' attach.c 's/plan->listed && //'
+if ! as alice unshare -Urm true 2>/dev/null; then
+	skip "a mount that is attached nowhere" "this machine has no user namespaces for users"
+elif [ "$(printf '6.15\n%s\n' "$(uname -r)" | sort -V | head -1)" != 6.15 ]; then
+	ok "a mount that is attached nowhere (before Linux 6.15 the kernel sees to it)" nowhere ours
+else
+	class "a mount that is attached nowhere" nowhere
+fi
 
 # --- overflow on the way tried second -----------------------------------------------
 

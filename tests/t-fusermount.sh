@@ -266,6 +266,31 @@ else
 	skip "a step that fails leaves nothing mounted" "needs strace"
 fi
 
+# --- where the mount table says less ------------------------------------------
+
+# A folder that is not the root of a mount: what it lies on is not in the table there.
+jail=$T/jail
+mkdir -p "$jail/d"
+for dir in usr lib lib64 bin dev proc etc; do
+	[ -d /$dir ] && mkdir "$jail/$dir" && mount --rbind /$dir "$jail/$dir"
+done
+mkdir "$jail/t"
+mount --bind "$T/bin" "$jail/t"
+chown "$ALICE" "$jail/d"
+in_jail() { chroot --userspec="$1" "$jail" "${@:2}" 2>&1; }
+got=$(in_jail "$ALICE:$ALICE" /t/commfd /t/fusermount3 -o fsname=jail -- /d)
+is "a chroot that is a plain folder: a user mounts" "${got//$'\n'/ }" "fd rc=0"
+ok "and it is there" fuse_at "$jail/d"
+drop_mounts
+umount -l "$jail/proc"
+got=$(in_jail 0:0 /t/commfd /t/fusermount3 -o fsname=jail -- /d)
+is "root does without a mount table" "${got//$'\n'/ }" "fd rc=0"
+ok "and it is there" fuse_at "$jail/d"
+drop_mounts
+got=$(in_jail "$ALICE:$ALICE" /t/commfd /t/fusermount3 -o fsname=jail -- /d)
+is "a user does not" "${got//$'\n'/ }" "fusermount3: cannot read the mount table: No such file or directory no fd rc=1"
+for dir in usr lib lib64 bin dev etc t; do umount -l "$jail/$dir" 2>/dev/null; done
+
 # --- the file systems people use ---------------------------------------------
 
 # libfuse 3 tries its own path before $PATH: ours lies over both of them here.

@@ -88,6 +88,7 @@ with_knob() {
 restore=
 put_back() {
 	local status=$?
+	not_a_child || exit "$status"
 	[ -z "$restore" ] || echo "${restore#* }" > "${restore%% *}"
 	(exit "$status")
 	cleanup

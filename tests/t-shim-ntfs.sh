@@ -36,6 +36,7 @@ run dev image "$T/ntfs.img"
 
 free_loop() {
 	local status=$?
+	not_a_child || exit "$status"
 	[ -z "$loop" ] || losetup -d "$loop"
 	(exit "$status")
 	cleanup

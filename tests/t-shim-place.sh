@@ -15,6 +15,7 @@ hogs=
 
 put_back() {
 	local dir
+	not_a_child || exit
 	[ ! -w "$CORE1" ] || [ "$(cat "$CORE1")" = 1 ] || echo 1 > "$CORE1"
 	stop_hogs
 	for dir in "$CPUSET" "$QUOTA"; do

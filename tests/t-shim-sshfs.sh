@@ -14,6 +14,7 @@ WANT=direct,mmap,chmod,utimes,unlinked
 
 stop_all() {
 	local status=$?
+	not_a_child || exit "$status"
 	sshd_stop
 	(exit "$status")
 	cleanup

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # t-shim-tsan.sh - shim and daemon under ThreadSanitizer: load from several
 # processes, slow requests that the keeper must pass on, then the end, by umount,
-# by force and by SIGTERM. No report may name the shim.
+# by force and by SIGTERM, and light opens. No report may name the shim.
 # shellcheck source=tests/lib-shim.sh disable=SC1091,SC2317
 . "$(dirname "$0")/lib-shim.sh"
 
@@ -142,6 +142,23 @@ run() {
 	no_report "$what"
 }
 
+# Opens that the daemon is not asked for, of files that are replaced meanwhile.
+lights() {
+	local what="always ${*:-(multi-threaded)}"
+	export EFUSE_CACHE=always
+	serve uring "$M" "$FS" -f "$@" "$M" || { ok "$what: mounts" false; return; }
+	ok "$what: files replaced while they are read" prog-replace "$M" 3
+	ok "$what: opens were not asked for ($(stats cache_opens))" test "$(stats cache_opens)" -gt 20
+	load "$what"
+	ok "$what: every request was answered" wait_for 5 quiet
+	stop "$what"
+	unset EFUSE_CACHE
+	no_report "$what"
+}
+
+lights
+lights --async
+lights -s
 run umount
 run force
 run SIGTERM
