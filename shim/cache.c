@@ -333,25 +333,14 @@ static bool set_created(struct cache *c, void *body, size_t size, uint64_t now)
 	       changed;
 }
 
-/* As parse_dirplusfile() of the kernel walks it; entries without a node are bare names. */
 static bool set_dirents(struct cache *c, char *body, size_t size)
 {
+	struct fuse_direntplus *d;
 	bool changed = false;
 
-	while (size >= FUSE_NAME_OFFSET_DIRENTPLUS) {
-		struct fuse_direntplus *d = (void *)body;
-		size_t len = d->dirent.namelen;
-
-		if (!len || len > size - FUSE_NAME_OFFSET_DIRENTPLUS)
-			break;
-		len = FUSE_DIRENTPLUS_SIZE(d);
-		if (len > size)
-			break;
+	while ((d = proto_dirent_next(&body, &size)))
 		if (d->entry_out.nodeid)
 			changed |= set_entry(c, &d->entry_out);
-		body += len;
-		size -= len;
-	}
 	return changed;
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "shim/lights.h"
+#include "shim/names.h"
+#include "shim/proto.h"
 
 #define MAGIC		0xef5eull	/* the upper 16 bits of a light handle */
 #define LIGHTS		1024u		/* open at the same time */
@@ -16,6 +18,7 @@
 #define WAYS		4u
 #define NO_HANDLE	SIZE_MAX
 
+#define OP_TMPFILE	51
 #define OP_STATX	52
 #define OP_COPY_RANGE64	53
 
@@ -24,7 +27,6 @@ enum light_state {
 	LIGHT_LIGHT,
 	LIGHT_OPENING,
 	LIGHT_REAL,
-	LIGHT_FAILED,	/* the daemon would not: who needs it tries again */
 };
 
 /* An open that was answered here. */
@@ -34,6 +36,8 @@ struct light {
 	struct fuse_in_header by;	/* the OPEN or OPENDIR it was */
 	struct fuse_open_in how;
 	uint64_t fh;			/* LIGHT_REAL: the daemon's */
+	uint64_t refused;		/* when the daemon last would not open it, or 0 */
+	int error;			/* what it said then */
 };
 
 /* An open that the daemon has granted. */
@@ -43,18 +47,20 @@ struct known {
 	uint32_t opcode;
 	struct fuse_open_in how;
 	uint32_t flags;			/* of its reply, as the kernel got it */
-	uint32_t epoch;
+	uint64_t epoch;
 };
 
 struct lights {
 	pthread_mutex_t lock;
-	uint32_t epoch;			/* knowledge of another one is void */
+	uint64_t epoch;			/* knowledge of another one is void; never 0 */
 	unsigned int disturbers;	/* at the daemon */
+	bool foreign;			/* the daemon has handles that look like ours */
 	unsigned int live;		/* not LIGHT_FREE */
 	unsigned int next;		/* where to look for a free one */
 	struct lights_ticket *parked;
 	struct light light[LIGHTS];
 	struct known known[SETS][WAYS];
+	struct names names;
 };
 
 struct lights *lights_new(void)
@@ -128,13 +134,19 @@ static void known_drop(struct lights *l, uint64_t node)
 }
 
 /* The daemon may give a node's number to another file once it was forgotten. */
+static void forget_node(struct lights *l, uint64_t node)
+{
+	known_drop(l, node);
+	names_forget(&l->names, node);
+}
+
 static void forget(struct lights *l, const struct fuse_in_header *in, const char *op, size_t len)
 {
 	struct fuse_batch_forget_in batch;
 	struct fuse_forget_one one;
 
 	if (in->opcode == FUSE_FORGET)
-		known_drop(l, in->nodeid);
+		forget_node(l, in->nodeid);
 	if (in->opcode != FUSE_BATCH_FORGET || len < sizeof(batch))
 		return;
 	memcpy(&batch, op, sizeof(batch));
@@ -142,7 +154,7 @@ static void forget(struct lights *l, const struct fuse_in_header *in, const char
 	len -= sizeof(batch);
 	for (; batch.count && len >= sizeof(one); batch.count--) {
 		memcpy(&one, op, sizeof(one));
-		known_drop(l, one.nodeid);
+		forget_node(l, one.nodeid);
 		op += sizeof(one);
 		len -= sizeof(one);
 	}
@@ -176,6 +188,7 @@ static struct light *light_new(struct lights *l)
 		if (light->state != LIGHT_FREE)
 			continue;
 		light->generation++;
+		light->refused = 0;
 		light->state = LIGHT_LIGHT;
 		l->live++;
 		return light;
@@ -293,12 +306,13 @@ static enum lights_verdict open_light(struct lights *l, struct lights_ticket *t,
 				      struct lights_answer *a)
 {
 	struct fuse_open_in how;
-	struct known *k;
+	struct known *k = NULL;
 	struct light *light;
 
 	t->epoch = l->disturbers ? 0 : l->epoch;
 	memcpy(&how, op, sizeof(how));
-	k = keep && !l->disturbers ? known_find(l, in, &how) : NULL;
+	if (keep && !l->disturbers && names_has(&l->names, in->nodeid))
+		k = known_find(l, in, &how);
 	light = k ? light_new(l) : NULL;
 	if (!light)
 		return LIGHTS_DAEMON;
@@ -310,16 +324,19 @@ static enum lights_verdict open_light(struct lights *l, struct lights_ticket *t,
 	return LIGHTS_ANSWERED;
 }
 
-/* A request that names LIGHT, at FH_AT of MSG. */
+/*
+ * A request that names LIGHT, at FH_AT of MSG. ERROR is what its own OPEN came to;
+ * one that disturbs has had every light handle opened that the daemon would open.
+ */
 static enum lights_verdict use_light(struct lights *l, struct lights_ticket *t,
 				     struct light *light, char *msg, size_t fh_at, size_t *len,
-				     size_t room, struct lights_answer *a)
+				     size_t room, int error, struct lights_answer *a)
 {
 	struct fuse_in_header in;
-	int error = t->error;
 
-	t->error = 0;
 	memcpy(&in, msg, sizeof(in));
+	if (t->disturbs)
+		error = light->error;
 	if (light->state == LIGHT_OPENING)
 		return park(l, t);
 	if (light->state == LIGHT_REAL) {
@@ -338,27 +355,21 @@ static enum lights_verdict use_light(struct lights *l, struct lights_ticket *t,
 	return open_instead(t, light, msg, len, room);
 }
 
-/*
- * Every light handle becomes a real one before what may take its file away. One
- * that the daemon would not open is left: it would not be opened later either.
- */
-static enum lights_verdict disturb(struct lights *l, struct lights_ticket *t, char *msg,
-				   size_t *len, size_t room)
+static void take_names(struct lights *l, const struct lights_ticket *t)
 {
-	bool opening = false;
+	if (t->use < NAMES_TAKES)
+		return;
+	names_take(&l->names, t->key[0], l->epoch);
+	names_take(&l->names, t->key[1], l->epoch);
+}
 
-	t->error = 0;
-	if (!t->disturbs) {
-		t->disturbs = true;
-		l->disturbers++;
-		l->epoch++;
-	}
-	for (unsigned int i = 0; l->live && i < LIGHTS; i++) {
-		if (l->light[i].state == LIGHT_LIGHT)
-			return open_instead(t, &l->light[i], msg, len, room);
-		opening |= l->light[i].state == LIGHT_OPENING;
-	}
-	return opening ? park(l, t) : LIGHTS_DAEMON;
+static void begin_disturbing(struct lights *l, struct lights_ticket *t)
+{
+	t->disturbs = true;
+	t->moves = t->use == NAMES_MOVES ? names_node(&l->names, t->key[0]) : 0;
+	l->disturbers++;
+	t->epoch = ++l->epoch;
+	take_names(l, t);
 }
 
 static void calm(struct lights *l, struct lights_ticket *t)
@@ -366,6 +377,37 @@ static void calm(struct lights *l, struct lights_ticket *t)
 	t->disturbs = false;
 	l->disturbers--;
 	l->epoch++;
+	take_names(l, t);
+}
+
+/* The daemon could open it at another time, or for somebody who was not interrupted. */
+static bool passes(int error)
+{
+	return error == -EINTR || error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+/*
+ * Every light handle becomes a real one before what may take its file away. One
+ * that the daemon refused since the request came is left: it would not be opened
+ * later either. ERROR is what the OPEN in place of this request came to.
+ */
+static enum lights_verdict disturb(struct lights *l, struct lights_ticket *t, char *msg,
+				   size_t *len, size_t room, int error, struct lights_answer *a)
+{
+	struct fuse_in_header in;
+	bool opening = false;
+
+	memcpy(&in, msg, sizeof(in));
+	if (passes(error))
+		return answered(a, in.unique, error);
+	for (unsigned int i = 0; l->live && i < LIGHTS; i++) {
+		struct light *light = &l->light[i];
+
+		if (light->state == LIGHT_LIGHT && light->refused < t->epoch)
+			return open_instead(t, light, msg, len, room);
+		opening |= light->state == LIGHT_OPENING;
+	}
+	return opening ? park(l, t) : LIGHTS_DAEMON;
 }
 
 static enum lights_verdict look(struct lights *l, struct lights_ticket *t, char *msg, size_t *len,
@@ -376,14 +418,22 @@ static enum lights_verdict look(struct lights *l, struct lights_ticket *t, char 
 	size_t op_len = *len - sizeof(in), fh_at;
 	enum lights_verdict verdict = LIGHTS_DAEMON;
 	struct light *light;
+	int error = t->error;
 	uint64_t fh;
 
+	t->error = 0;
 	memcpy(&in, msg, sizeof(in));
+	if (!t->disturbs)
+		t->epoch = l->epoch;
 	if ((in.opcode == FUSE_OPEN || in.opcode == FUSE_OPENDIR) &&
 	    op_len >= sizeof(struct fuse_open_in))
 		return open_light(l, t, &in, op, keep, a);
-	if (disturbs(in.opcode, op, op_len))
-		verdict = disturb(l, t, msg, len, room);
+	if (disturbs(in.opcode, op, op_len)) {
+		if (!t->disturbs)
+			begin_disturbing(l, t);
+		verdict = disturb(l, t, msg, len, room, error, a);
+	}
+	forget(l, &in, op, op_len);
 	fh_at = handle_at(in.opcode, op, op_len);
 	if (verdict != LIGHTS_DAEMON || fh_at == NO_HANDLE || op_len < fh_at + sizeof(fh))
 		return verdict;
@@ -392,8 +442,8 @@ static enum lights_verdict look(struct lights *l, struct lights_ticket *t, char 
 		return LIGHTS_DAEMON;
 	light = light_find(l, fh, in.nodeid);
 	if (light)
-		return use_light(l, t, light, msg, sizeof(in) + fh_at, len, room, a);
-	return answered(a, in.unique, ends(in.opcode) ? 0 : -EIO);
+		return use_light(l, t, light, msg, sizeof(in) + fh_at, len, room, error, a);
+	return l->foreign ? LIGHTS_DAEMON : answered(a, in.unique, ends(in.opcode) ? 0 : -EIO);
 }
 
 enum lights_verdict lights_request(struct lights *l, struct lights_ticket *t, char *msg,
@@ -401,7 +451,10 @@ enum lights_verdict lights_request(struct lights *l, struct lights_ticket *t, ch
 				   struct lights_answer *answer)
 {
 	enum lights_verdict verdict;
+	struct fuse_in_header in;
 
+	memcpy(&in, msg, sizeof(in));
+	t->use = names_read(&in, msg + sizeof(in), *len - sizeof(in), t->key);
 	pthread_mutex_lock(&l->lock);
 	verdict = look(l, t, msg, len, room, keep, answer);
 	if (verdict == LIGHTS_ANSWERED && t->disturbs)
@@ -422,11 +475,60 @@ void lights_device(struct lights *l, const void *msg, size_t len)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* Another thread may have held the lock when the process forked. */
+/* A name of LEN bytes, LEFT of which are there. */
+static void notified_name(struct lights *l, uint64_t parent, const char *name, size_t len,
+			  size_t left)
+{
+	if (len <= left)
+		names_take(&l->names, names_key(parent, name, len), l->epoch);
+	else
+		names_clear(&l->names);
+}
+
+/*
+ * The epoch is for replies under way: what they say may be older. It voids more
+ * than it had to, but under this policy little should change by itself.
+ */
+void lights_notified(struct lights *l, const void *msg, size_t len)
+{
+	struct fuse_out_header out;
+	struct fuse_notify_inval_entry_out entry;
+	struct fuse_notify_delete_out delete;
+	const char *body = (const char *)msg + sizeof(out);
+
+	if (len < sizeof(out) + sizeof(entry))
+		return;
+	memcpy(&out, msg, sizeof(out));
+	memcpy(&entry, body, sizeof(entry));
+	len -= sizeof(out);
+	if (out.error != FUSE_NOTIFY_INVAL_INODE && out.error != FUSE_NOTIFY_INVAL_ENTRY &&
+	    out.error != FUSE_NOTIFY_DELETE)
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->epoch++;
+	if (out.error == FUSE_NOTIFY_INVAL_ENTRY) {
+		notified_name(l, entry.parent, body + sizeof(entry), entry.namelen,
+			      len - sizeof(entry));
+	} else if (out.error == FUSE_NOTIFY_DELETE && len >= sizeof(delete)) {
+		memcpy(&delete, body, sizeof(delete));
+		notified_name(l, delete.parent, body + sizeof(delete), delete.namelen,
+			      len - sizeof(delete));
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+/*
+ * Another thread may have held the lock when the process forked. Requests that
+ * wait, and the one for whose answer they do, are the parent's.
+ */
 void lights_forked(struct lights *l)
 {
 	pthread_mutex_init(&l->lock, NULL);
 	l->disturbers++;
+	l->parked = NULL;
+	for (unsigned int i = 0; i < LIGHTS; i++)
+		if (l->light[i].state == LIGHT_OPENING)
+			l->light[i].state = LIGHT_LIGHT;
 }
 
 bool lights_named(const void *msg, size_t len)
@@ -448,6 +550,13 @@ bool lights_named(const void *msg, size_t len)
 
 /* --- replies ----------------------------------------------------------------- */
 
+/* Of an open that wants more than this each must be asked for. */
+static bool is_usual(const struct fuse_open_out *open)
+{
+	return !(open->open_flags &
+		 ~(uint32_t)(FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR | FOPEN_NOFLUSH));
+}
+
 /*
  * For reading only, and kept by the page cache: else the daemon wants to see
  * each open, or each read.
@@ -455,39 +564,108 @@ bool lights_named(const void *msg, size_t len)
 static bool worth_knowing(const struct fuse_open_in *how, const struct fuse_open_out *open)
 {
 	return (how->flags & O_ACCMODE) == O_RDONLY && !(how->flags & (O_TRUNC | O_DIRECT)) &&
-	       (open->open_flags & FOPEN_KEEP_CACHE) &&
-	       !(open->open_flags & ~(uint32_t)(FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR | FOPEN_NOFLUSH));
+	       (open->open_flags & FOPEN_KEEP_CACHE) && is_usual(open);
 }
 
+/* And only while a name keeps it: see lights.h. */
 static void learn(struct lights *l, const struct lights_ticket *t,
-		  const struct fuse_in_header *req, const void *op, const void *body)
+		  const struct fuse_in_header *req, const void *op,
+		  const struct fuse_open_out *open)
 {
 	struct fuse_open_in how;
-	struct fuse_open_out open;
 
 	memcpy(&how, op, sizeof(how));
-	memcpy(&open, body, sizeof(open));
-	if (t->epoch == l->epoch && !l->disturbers && worth_knowing(&how, &open))
-		known_add(l, req, &how, open.open_flags);
+	if (t->epoch == l->epoch && !l->disturbers && worth_knowing(&how, open) &&
+	    names_has(&l->names, req->nodeid))
+		known_add(l, req, &how, open->open_flags);
+}
+
+/* A reply with a handle has it at its end. */
+static void opened(struct lights *l, const struct lights_ticket *t,
+		   const struct fuse_in_header *req, const void *op, const char *body, size_t size,
+		   bool keep)
+{
+	struct fuse_open_out open;
+
+	if (size < sizeof(open))
+		return;
+	memcpy(&open, body + size - sizeof(open), sizeof(open));
+	l->foreign |= is_light(open.fh);
+	if (keep && size == sizeof(open))
+		learn(l, t, req, op, &open);
+}
+
+/* READDIRPLUS; entries without a node say nothing. */
+static void listed(struct lights *l, const struct lights_ticket *t, uint64_t parent, char *body,
+		   size_t size)
+{
+	struct fuse_direntplus *d;
+
+	while ((d = proto_dirent_next(&body, &size)))
+		if (d->entry_out.nodeid)
+			names_give(&l->names,
+				   names_key(parent, d->dirent.name, d->dirent.namelen),
+				   d->entry_out.nodeid, t->epoch);
+}
+
+/* The reply gives the name in the request: any but to TMPFILE begins with the node. */
+static void named(struct lights *l, const struct lights_ticket *t, int error, const char *body,
+		  size_t size)
+{
+	uint64_t node = 0;
+
+	if (!error && size >= FUSE_COMPAT_ENTRY_OUT_SIZE)
+		memcpy(&node, body, sizeof(node));
+	if (!error || error == -ENOENT)
+		names_give(&l->names, t->key[0], node, t->epoch);
+}
+
+/* Whether RENAME's node has the second name now: nobody else took it, or the first. */
+static bool moved(const struct lights *l, const struct lights_ticket *t, int error)
+{
+	return t->moves && !error && !names_taken(&l->names, t->key[0], t->epoch) &&
+	       !names_taken(&l->names, t->key[1], t->epoch);
+}
+
+static void disturbed(struct lights *l, struct lights_ticket *t, int error)
+{
+	bool moves = moved(l, t, error);
+
+	calm(l, t);
+	if (moves)
+		names_put(&l->names, t->key[1], t->moves);
+	t->moves = 0;
+}
+
+static bool gives_handle(uint32_t opcode)
+{
+	return opcode == FUSE_OPEN || opcode == FUSE_OPENDIR || opcode == FUSE_CREATE ||
+	       opcode == OP_TMPFILE;
 }
 
 void lights_reply(struct lights *l, struct lights_ticket *t, const struct fuse_in_header *req,
-		  const void *op, int error, const void *body, bool keep)
+		  const void *op, int error, const void *body, size_t size, bool keep)
 {
-	bool opened = req->opcode == FUSE_OPEN || req->opcode == FUSE_OPENDIR;
+	bool gives = t->use == NAMES_GIVES;
+	bool handle = gives_handle(req->opcode), lists = req->opcode == FUSE_READDIRPLUS;
 
-	if (!t->disturbs && !(opened && !error && keep))
+	t->error = 0;
+	if (!t->disturbs && !gives && (error || (!handle && !lists)))
 		return;
 	pthread_mutex_lock(&l->lock);
 	if (t->disturbs)
-		calm(l, t);
-	else
-		learn(l, t, req, op, body);
+		disturbed(l, t, error);
+	if (gives)
+		named(l, t, error, body, size);
+	if (handle && !error)
+		opened(l, t, req, op, body, size, keep);
+	if (lists && !error)
+		listed(l, t, req->nodeid, (char *)body, size);
 	pthread_mutex_unlock(&l->lock);
 }
 
 struct lights_ticket *lights_opened(struct lights *l, struct lights_ticket *t, int error,
-				    uint64_t fh)
+				    const struct fuse_open_out *open)
 {
 	struct light *light = t->opening;
 	struct lights_ticket *parked;
@@ -495,8 +673,12 @@ struct lights_ticket *lights_opened(struct lights *l, struct lights_ticket *t, i
 	pthread_mutex_lock(&l->lock);
 	t->opening = NULL;
 	t->error = error;
-	light->state = error ? LIGHT_FAILED : LIGHT_REAL;
-	light->fh = fh;
+	light->state = error ? LIGHT_LIGHT : LIGHT_REAL;
+	light->refused = error && !passes(error) ? l->epoch : 0;
+	light->error = error;
+	light->fh = open->fh;
+	if (error || !is_usual(open))
+		known_drop(l, light->by.nodeid);
 	parked = l->parked;
 	l->parked = NULL;
 	pthread_mutex_unlock(&l->lock);

@@ -234,6 +234,23 @@ bool proto_ring_readahead(const struct abi_req_header *hdr)
 	       !(read.flags & O_DIRECT);
 }
 
+/* As parse_dirplusfile() of the kernel. */
+struct fuse_direntplus *proto_dirent_next(char **body, size_t *size)
+{
+	struct fuse_direntplus *d = (void *)*body;
+	size_t len;
+
+	if (*size < FUSE_NAME_OFFSET_DIRENTPLUS || !d->dirent.namelen ||
+	    d->dirent.namelen > *size - FUSE_NAME_OFFSET_DIRENTPLUS)
+		return NULL;
+	len = FUSE_DIRENTPLUS_SIZE(d);
+	if (len > *size)
+		return NULL;
+	*body += len;
+	*size -= len;
+	return d;
+}
+
 void proto_retrieve_out(void *msg, size_t size)
 {
 	struct fuse_out_header *out = msg;

@@ -110,6 +110,13 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 bool proto_ring_readahead(const struct abi_req_header *hdr);
 
 /*
+ * The next whole entry of a READDIRPLUS reply with *SIZE bytes left at *BODY, 8-byte
+ * aligned; both step over it. NULL at the end, and where the kernel would stop. An
+ * entry without a node is a bare name.
+ */
+struct fuse_direntplus *proto_dirent_next(char **body, size_t *size);
+
+/*
  * FUSE_NOTIFY_RETRIEVE carries an id of the daemon's choosing which the kernel
  * gives back as the `unique` of a FUSE_NOTIFY_REPLY; on a ring that id shares a
  * name space with the kernel's own requests. These move it into a range of its

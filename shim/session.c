@@ -31,6 +31,7 @@
 
 #define GATE_TICK_MS 20
 #define MESSAGE_PEEK 256	/* no INIT message is longer */
+#define NOTICE_PEEK 512		/* a notification with any usual name */
 
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct session *free_list;
@@ -546,12 +547,14 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 /* Notifications stay on the device fd, on every channel. */
 static ssize_t notify(struct session *s, int fd, const struct iovec *iov, int count, size_t total)
 {
-	char msg[MESSAGE_PEEK] __attribute__((aligned(8)));
+	char msg[NOTICE_PEEK] __attribute__((aligned(8)));
+	size_t len = proto_iov_gather(iov, count, 0, msg, total < sizeof(msg) ? total : sizeof(msg));
 	ssize_t ret;
 
 	count_add(&s->stats->notifications, 1);
-	if (total <= sizeof(msg)) {
-		proto_iov_gather(iov, count, 0, msg, total);
+	if (s->lights)
+		lights_notified(s->lights, msg, len);
+	if (len == total) {
 		if (s->channel == &channel_uring)
 			proto_retrieve_out(msg, total);
 		ret = syscall(__NR_write, fd, msg, total);

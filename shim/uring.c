@@ -238,8 +238,7 @@ static void reply_fill(struct session *s, struct entry *e, const struct fuse_out
 		reply_by_policy(s, e, &req);
 	if (s->lights)
 		lights_reply(s->lights, &e->ticket, &in, e->hdr->op_in, out->error, e->payload,
-			     payload == sizeof(struct fuse_open_out) &&
-			     cache_keeps(s->cache, in.nodeid));
+			     payload, cache_keeps(s->cache, in.nodeid));
 }
 
 static void push_ticket(struct uring *u, struct lights_ticket *t)
@@ -260,7 +259,7 @@ static void light_opened(struct session *s, struct entry *e, const struct fuse_o
 	if (!error)
 		proto_iov_gather(iov, count, sizeof(*out), &open, sizeof(open));
 	count_reply(count_block(s, e->qid), e->opcode, error, count_now() - e->since);
-	t = lights_opened(s->lights, &e->ticket, error, open.fh);
+	t = lights_opened(s->lights, &e->ticket, error, &open);
 	push_ticket(s->uring, &e->ticket);
 	for (; t; t = next) {
 		next = t->next;

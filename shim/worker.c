@@ -382,11 +382,19 @@ static void answer_error(struct uring *u, struct worker *w, struct entry *e, int
 
 /*
  * What the kernel does with a request larger than the daemon's buffer
- * (fuse_dev_do_read): the request fails, the daemon is asked for the next.
+ * (fuse_dev_do_read): the request fails, the daemon is asked for the next. With
+ * light opens it may have been looked at before, by a thread with a larger buffer.
  */
 static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32_t opcode)
 {
-	answer_error(u, w, e, opcode == FUSE_SETXATTR ? -E2BIG : -EIO);
+	int error = opcode == FUSE_SETXATTR ? -E2BIG : -EIO;
+	struct fuse_in_header in;
+
+	memcpy(&in, e->hdr->in_out, sizeof(in));
+	if (w->session->lights)
+		lights_reply(w->session->lights, &e->ticket, &in, e->hdr->op_in, error, NULL, 0,
+			     false);
+	answer_error(u, w, e, error);
 }
 
 /*
@@ -435,7 +443,6 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 	entry_publish(&u->entries, e, unique);
 }
 
-/* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
 /* What there is to hand over of E's request in BUF: its length, or 0. */
 static ssize_t deliver_lightly(struct uring *u, struct worker *w, struct entry *e, void *buf,
 			       ssize_t len, size_t size)
@@ -463,6 +470,7 @@ static ssize_t deliver_lightly(struct uring *u, struct worker *w, struct entry *
 	}
 }
 
+/* Hands E's request to the daemon. Its length, or 0 when it was not to be had. */
 static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void *buf, size_t size)
 {
 	ssize_t len = proto_ring_request(e->hdr, u->entries.payload);
