@@ -152,7 +152,10 @@ static int create_step(void *arg)
  * Safe, because both ends are descriptors: the mount of step 1, and the very file
  * or folder that point_check() allowed. Renaming, replacing or linking anything
  * on the way to it changes nothing. The kernel refuses when it has been removed,
- * or belongs to another mount namespace.
+ * or belongs to another mount namespace. It does not refuse a mount that is
+ * nowhere yet (since Linux 6.15), which a user can make in a user namespace of
+ * his, and take there with what has been put on it; so this step is for points
+ * on a mount of our table only. A mount that is there cannot become such a one.
  */
 static int move_step(void *arg)
 {
@@ -164,7 +167,7 @@ static int move_step(void *arg)
 	return 0;
 }
 
-/* --- mount(2), for Linux before 5.2 and for long values --------------------- */
+/* --- mount(2): before Linux 5.2, for long values, for points not in the table - */
 
 /* Does every value fit into fsconfig()? */
 static bool fits(const struct attach *plan)
@@ -220,7 +223,8 @@ static int make_type(struct job *job)
  * takes to what the descriptor holds without walking anything; /proc is the
  * kernel's (checked by the caller). The data are ours but for parameters of the
  * table, whose values hold no comma and end before the page does. The flags
- * are bits of the table; MS_BIND, MS_REMOUNT and their like are not in it.
+ * are bits of the table; MS_BIND, MS_REMOUNT and their like are not in it. On a
+ * mount that is not in our mount namespace the kernel refuses, on every release.
  */
 static int legacy_step(void *arg)
 {
@@ -266,7 +270,7 @@ static int mount_new(struct job *job)
 int attach_mount(const struct attach *plan, int *mounted)
 {
 	struct job job = { .plan = plan, .fs = -1, .mount = -1 };
-	int err = fits(plan) ? mount_new(&job) : -ENOSYS;
+	int err = plan->listed && fits(plan) ? mount_new(&job) : -ENOSYS;
 
 	/* EPERM: a sandbox may know mount(2) and not the newer calls. */
 	if (err && job.fs < 0 && (err == -ENOSYS || err == -EPERM))
@@ -284,9 +288,11 @@ int attach_mount(const struct attach *plan, int *mounted)
 /*
  * Privileged step 4: take away a mount that a descriptor holds.
  *
- * Safe, because it is exactly that mount, wherever it is now and whatever lies
- * at its old path; the callers pass one they have just made, or one whose id
- * the mount table says is the caller's FUSE mount.
+ * Safe, because it is found without a path, wherever it is now and whatever lies
+ * at its old one; the callers pass one they have just made, or one whose id the
+ * mount table says is the caller's FUSE mount. What the kernel takes is the
+ * uppermost mount on its root, though, which was this mount itself when it was
+ * opened. Only somebody who mounts on that root since then could get in between.
  */
 static int detach_step(void *arg)
 {

@@ -17,6 +17,7 @@
 struct attach {
 	const struct mountopts *opts;
 	const struct point *point;
+	bool listed;		/* the mount table tells of the mount that POINT is on */
 	int device;		/* an open /dev/fuse */
 	const char *source;	/* as the mount table will show it */
 	uid_t uid;		/* whose file system it is */

@@ -212,17 +212,19 @@ static int prepare(struct job *job, struct msg *why)
 
 /* --- mounting -------------------------------------------------------------- */
 
-/* Counted as late as possible; two at the same moment may still both count one too few. */
-static int check_count(const struct job *job, struct msg *why)
+/*
+ * Counted as late as possible; two at the same moment may still both count one too
+ * few. LISTED: does the table tell of the mount that the point is on? Root may
+ * mount without a table.
+ */
+static int look_at_table(const struct job *job, bool *listed, struct msg *why)
 {
-	int count;
+	int count = mounttab_count(point_mount(job->point.fd), listed);
 
-	if (priv_is_root() || job->conf.mount_max == -1)
-		return 0;
-	count = mounttab_count();
-	if (count < 0)
+	if (count < 0 && !priv_is_root())
 		return msg_set_errno(why, count, "cannot read the mount table");
-	if (count < job->conf.mount_max)
+	*listed |= count < 0;
+	if (priv_is_root() || job->conf.mount_max == -1 || count < job->conf.mount_max)
 		return 0;
 	return msg_set(why, -ENOSPC,
 		       "too many FUSE filesystems mounted; mount_max=N can be set in %s", CONF_PATH);
@@ -230,12 +232,12 @@ static int check_count(const struct job *job, struct msg *why)
 
 static int mount_it(struct job *job, struct msg *why)
 {
-	const struct attach plan = {
+	struct attach plan = {
 		.opts = &job->opts, .point = &job->point, .device = job->device,
 		.source = mountopts_source(&job->opts, DEVICE),
 		.uid = getuid(), .gid = getgid(),
 	};
-	int err = check_count(job, why);
+	int err = look_at_table(job, &plan.listed, why);
 
 	if (err)
 		return err;

@@ -203,15 +203,17 @@ bool mounttab_is_of(const struct mounttab_entry *entry, uid_t uid)
 	}
 }
 
-int mounttab_count(void)
+int mounttab_count(int id, bool *listed)
 {
 	struct mounttab_entry entry;
 	struct mounttab tab;
 	int count = 0, err = mounttab_open(&tab);
 
-	while (!err && mounttab_next(&tab, &entry))
-		if (is_type(entry.fstype, "fuse"))
-			count++;
+	*listed = false;
+	while (!err && mounttab_next(&tab, &entry)) {
+		count += is_type(entry.fstype, "fuse");
+		*listed |= entry.id == id;
+	}
 	mounttab_close(&tab);
 	return err ? err : count;
 }

@@ -44,8 +44,12 @@ bool mounttab_is_fuse(const struct mounttab_entry *entry);
 /* Is it a FUSE mount made for user UID (the kernel's user_id=)? */
 bool mounttab_is_of(const struct mounttab_entry *entry, uid_t uid);
 
-/* Mounts of type "fuse" and "fuse.SUBTYPE" in all: what mount_max limits. -errno on failure. */
-int mounttab_count(void);
+/*
+ * One look at the table: how many mounts of type "fuse" and "fuse.SUBTYPE" there
+ * are in all, which is what mount_max limits, and in *LISTED whether the mount
+ * with id ID is one of those that it tells of. -errno on failure.
+ */
+int mounttab_count(int id, bool *listed);
 
 /* For tests: walk TEXT (malloced, taken over) instead of the file. */
 void mounttab_from(struct mounttab *tab, char *text);

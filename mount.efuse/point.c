@@ -152,36 +152,55 @@ static uint64_t unique_id(int fd)
 }
 
 /* "mnt_id:" of fdinfo, for Linux before 5.8. */
-static int mount_id(int fd)
+static int mount_of_fdinfo(int fd)
 {
 	char path[64], text[512];
 	const char *line;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	if (file_read(path, text, sizeof(text)) < 0)
-		return -1;
+		return -ENOSYS;
 	line = strstr(text, "mnt_id:");
-	return line ? atoi(line + strlen("mnt_id:")) : -1;
+	return line ? atoi(line + strlen("mnt_id:")) : -ENOSYS;
 }
 
 /*
  * A mask of 0 with DONT_SYNC asks for nothing that a FUSE daemon would have to
  * answer, and is the one form that the kernel answers to every user.
  */
+static int ask(int fd, struct statx *stx)
+{
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, stx) < 0 ? -errno : 0;
+}
+
+static int mount_of(int fd, const struct statx *stx)
+{
+	return stx->stx_mask & STATX_MNT_ID ? (int)stx->stx_mnt_id : mount_of_fdinfo(fd);
+}
+
+int point_mount(int fd)
+{
+	struct statx stx;
+	int err = ask(fd, &stx);
+
+	return err ? err : mount_of(fd, &stx);
+}
+
 int point_identify(int fd, struct point_id *id)
 {
 	struct statx stx;
+	int err = ask(fd, &stx);
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) < 0)
-		return -errno;
+	if (err)
+		return err;
 	*id = (struct point_id){
-		.mount = stx.stx_mask & STATX_MNT_ID ? (int)stx.stx_mnt_id : mount_id(fd),
+		.mount = mount_of(fd, &stx),
 		.unique = unique_id(fd),
 		.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
 		.root = !(stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
 			(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT),
 	};
-	return id->mount < 0 ? -ENOSYS : 0;
+	return id->mount < 0 ? id->mount : 0;
 }
 
 /* --- finding what is mounted ----------------------------------------------- */

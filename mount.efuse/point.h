@@ -31,7 +31,8 @@ struct point_id {
 };
 
 /*
- * Pin PATH, which must not be a symbolic link; slashes at its end do not count. 0 or -errno with words. The caller closes POINT->fd.
+ * Pin PATH, which must not be a symbolic link; slashes at its end do not count.
+ * 0 or -errno with words. The caller closes POINT->fd.
  */
 int point_pin(const char *path, struct point *point, struct msg *why);
 
@@ -50,6 +51,9 @@ int point_check(const struct point *point, const char *path, struct msg *why);
  * caller's to close and free.
  */
 int point_find(const char *path, int *folder, char **name, int *mounted);
+
+/* The id of the mount that FD is on, without asking its file system anything; -errno on failure. */
+int point_mount(int fd);
 
 /* Fill ID for FD. Sends no request to a FUSE daemon. 0 or -errno. */
 int point_identify(int fd, struct point_id *id);
