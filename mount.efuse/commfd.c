@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "mount.efuse/util.h"
 
@@ -34,14 +33,15 @@ static int parse_number(const char *text)
 
 int commfd_parse(const char *text)
 {
-	int fd = parse_number(text);
-	struct stat st;
+	int fd = parse_number(text), domain;
+	socklen_t len = sizeof(domain);
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
+	/* Others take the message without the descriptor: the mount would be nobody's. */
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
 		return -errno;
-	return S_ISSOCK(st.st_mode) ? fd : -ENOTSOCK;
+	return domain == AF_UNIX ? fd : -EAFNOSUPPORT;
 }
 
 int commfd_send(int sock, int device)

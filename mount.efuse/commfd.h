@@ -18,8 +18,9 @@
 #define COMMFD_ENV "_FUSE_COMMFD"
 
 /*
- * The descriptor that TEXT, a decimal number, names: it must be an open socket.
- * Returns it (still the caller's), or -EINVAL, -EBADF, -ENOTSOCK.
+ * The descriptor that TEXT, a decimal number, names: it must be an open
+ * socket that can carry one. Returns it (still the caller's), or -EINVAL, -EBADF,
+ * -ENOTSOCK, -EAFNOSUPPORT.
  */
 int commfd_parse(const char *text);
 

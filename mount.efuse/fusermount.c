@@ -213,8 +213,8 @@ static int prepare(struct job *job, struct msg *why)
 /* --- mounting -------------------------------------------------------------- */
 
 /*
- * Counted as late as possible; two at the same moment may still both count one too
- * few. LISTED: does the table tell of the mount that the point is on? Root may
+ * Counted as late as possible; those at the same moment still do not count each
+ * other. LISTED: does the table tell of the mount that the point is on? Root may
  * mount without a table.
  */
 static int look_at_table(const struct job *job, bool *listed, struct msg *why)
@@ -361,7 +361,7 @@ static int open_socket(struct job *job, struct msg *why)
 			       COMMFD_ENV);
 	job->sock = commfd_parse(job->comm);
 	if (job->sock < 0)
-		return msg_set_errno(why, job->sock, "%s=%s is no socket", COMMFD_ENV, job->comm);
+		return msg_set_errno(why, job->sock, "%s=%s is no Unix socket", COMMFD_ENV, job->comm);
 	return 0;
 }
 

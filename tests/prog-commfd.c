@@ -6,8 +6,8 @@
  *
  *   -k KIND   what _FUSE_COMMFD names: stream (the default), dgram, seqpacket, pipe,
  *             file, null, closed, full (a socket that takes nothing more), gone (its
- *             other end is closed), zero (a stream, as descriptor 0), unset, or
- *             =TEXT for that very text
+ *             other end is closed), zero (a stream, as descriptor 0), udp, unset,
+ *             or =TEXT for that very text
  *   -s MODE   --sync-init from the other side: go, hangup, silent
  *   -c        close descriptors 0, 1 and 2 before PROGRAM
  *   -b        block and ignore every signal before PROGRAM
@@ -21,6 +21,7 @@
  * "rc=N" (128 + signal) when PROGRAM has ended.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -45,6 +46,20 @@ static _Noreturn void die(const char *what)
 	exit(99);
 }
 
+/* A socket that takes messages, but no descriptors in them. */
+static int connected_udp(void)
+{
+	const struct sockaddr_in discard = {
+		.sin_family = AF_INET, .sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&discard, sizeof(discard)) < 0)
+		die("udp");
+	return fd;
+}
+
 /* The pair: [0] for the program, [1] for us, -1 when there is none. */
 static void make_fds(int fds[2])
 {
@@ -61,6 +76,8 @@ static void make_fds(int fds[2])
 		fds[0] = open("/tmp", O_TMPFILE | O_RDWR, 0600);
 	} else if (strcmp(kind, "null") == 0) {
 		fds[0] = open("/dev/null", O_RDWR);
+	} else if (strcmp(kind, "udp") == 0) {
+		fds[0] = connected_udp();
 	} else if (socketpair(AF_UNIX, type, 0, fds) < 0) {
 		die("socketpair");
 	}

@@ -185,6 +185,9 @@ static void check_socket(void)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ok(commfd_parse(bad[i]) == -EINVAL, bad[i]);
 	ok(commfd_parse("1000000") == -EBADF, "no descriptor");
+	snprintf(text, sizeof(text), "%d", fds[0] = socket(AF_INET, SOCK_DGRAM, 0));
+	ok(fds[0] < 0 || commfd_parse(text) == -EAFNOSUPPORT, "a socket that carries no descriptor");
+	close(fds[0]);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
 		return;
 	snprintf(text, sizeof(text), "%d", fds[0]);
