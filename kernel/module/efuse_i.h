@@ -1,13 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * efuse_i.h - what the hooks in fs/fuse call, and what the files of this folder
- * share. Without CONFIG_FUSE_EFUSE the hooks compile to nothing.
+ * efuse_i.h - what the hooks in fs/fuse call, included by fuse_i.h. Without
+ * CONFIG_FUSE_EFUSE they compile to nothing. What the files of this folder
+ * share among themselves is in policy.h.
  */
 #ifndef _FS_FUSE_EFUSE_I_H
 #define _FS_FUSE_EFUSE_I_H
 
 #include <linux/errno.h>
 #include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+
+struct efuse_ops_policy;
+struct fuse_args;
+struct fuse_conn;
+struct fuse_mount;
+struct qstr;
+
+/* The part of a connection that is ours. */
+struct efuse_conn {
+#ifdef CONFIG_FUSE_EFUSE
+	/* Who answers, or NULL. Read under SRCU, changed under the policy mutex. */
+	struct efuse_ops_policy __rcu *policy;
+	/* Among the connections of the policy. Under the policy mutex. */
+	struct list_head entry;
+	/* What the policy knows the connection by; 0 if it never had one. */
+	u64 id;
+	/* What the policy was chosen with, EFUSE_PARAMS of them. */
+	u64 param[2];
+#endif
+};
+
+/* The part of a request that is ours. */
+struct efuse_args {
+#ifdef CONFIG_FUSE_EFUSE
+	/* What the policy keeps from the request to the reply, and its connection. */
+	u64 cookie;
+	u64 conn;
+	/* Held from a LOOKUP that a policy answered to efuse_lookup_end(). */
+	struct inode *held;
+#endif
+};
 
 #ifdef CONFIG_FUSE_EFUSE
 
@@ -27,6 +61,57 @@ void efuse_exit(void);
  */
 long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 
+static inline void efuse_conn_init(struct efuse_conn *conn)
+{
+	RCU_INIT_POINTER(conn->policy, NULL);
+	INIT_LIST_HEAD(&conn->entry);
+	conn->id = 0;
+}
+
+/* The last reference to the connection goes. May sleep. */
+void efuse_conn_uninit(struct fuse_conn *fc);
+
+/* Whether the calls below are worth making. */
+static inline bool efuse_attached(const struct efuse_conn *conn)
+{
+	return unlikely(rcu_access_pointer(conn->policy));
+}
+
+/*
+ * Offer a request to the connection's policy. Returns true if it is answered,
+ * with what fuse_simple_request() is to return in *ret; false if the server has
+ * to be asked. May sleep. After a LOOKUP efuse_lookup_end() must follow.
+ */
+bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
+		  struct fuse_args *args, ssize_t *ret);
+
+/* Show a background request to the connection's policy. Does not sleep. */
+void efuse_observe(struct fuse_mount *fm, struct fuse_args *args);
+
+/*
+ * Show a reply, or the error that came in its place, to the connection's policy.
+ * idmap as for efuse_answer(), NULL for a background request. Does not sleep.
+ */
+void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
+		   struct fuse_args *args, int err);
+
+/*
+ * Tell the connection's policy that something is not so any more: attributes
+ * that FUSE itself took as stale (mask of STATX_*), what the server said of an
+ * inode or a name, and a node that is forgotten. They do not sleep.
+ */
+void efuse_invalidate_attr(struct fuse_conn *fc, u64 nodeid, u32 mask);
+void efuse_invalidate_inode(struct fuse_conn *fc, u64 nodeid);
+void efuse_invalidate_entry(struct fuse_conn *fc, u64 parent, const struct qstr *name);
+void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup);
+
+/*
+ * After a LOOKUP has succeeded and inode, which may be NULL, has been given a
+ * lookup for it. Returns true if the server did not count it: then the inode's
+ * count is what it was, and the caller must send no forget. May sleep.
+ */
+bool efuse_lookup_end(struct fuse_args *args, struct inode *inode);
+
 #else /* !CONFIG_FUSE_EFUSE */
 
 static inline int efuse_init(void)
@@ -42,6 +127,56 @@ static inline long efuse_dev_ioctl(struct file *file, unsigned int cmd,
 				   void __user *argp)
 {
 	return -ENOTTY;
+}
+
+static inline void efuse_conn_init(struct efuse_conn *conn)
+{
+}
+
+static inline void efuse_conn_uninit(struct fuse_conn *fc)
+{
+}
+
+static inline bool efuse_attached(const struct efuse_conn *conn)
+{
+	return false;
+}
+
+static inline bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
+				struct fuse_args *args, ssize_t *ret)
+{
+	return false;
+}
+
+static inline void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
+{
+}
+
+static inline void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
+				 struct fuse_args *args, int err)
+{
+}
+
+static inline void efuse_invalidate_attr(struct fuse_conn *fc, u64 nodeid, u32 mask)
+{
+}
+
+static inline void efuse_invalidate_inode(struct fuse_conn *fc, u64 nodeid)
+{
+}
+
+static inline void efuse_invalidate_entry(struct fuse_conn *fc, u64 parent,
+					  const struct qstr *name)
+{
+}
+
+static inline void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
+{
+}
+
+static inline bool efuse_lookup_end(struct fuse_args *args, struct inode *inode)
+{
+	return false;
 }
 
 #endif /* CONFIG_FUSE_EFUSE */

@@ -4,18 +4,21 @@
  * copied in once, checked, and only then looked at.
  */
 #include "../fuse_i.h"
-#include "efuse_i.h"
+#include "policy.h"
 
-#include <linux/efuse.h>
 #include <linux/uaccess.h>
+
+static int size_check(u32 size, size_t want)
+{
+	if (size > want)
+		return -E2BIG;
+	return size < want ? -EINVAL : 0;
+}
 
 static int hello_check(const struct efuse_hello *hello)
 {
-	if (hello->size > sizeof(*hello))
-		return -E2BIG;
-	if (hello->size < sizeof(*hello) || !hello->version)
-		return -EINVAL;
-	if (hello->padding || memchr_inv(hello->reserved, 0, sizeof(hello->reserved)))
+	if (!hello->version || hello->padding ||
+	    memchr_inv(hello->reserved, 0, sizeof(hello->reserved)))
 		return -EINVAL;
 	return 0;
 }
@@ -23,18 +26,18 @@ static int hello_check(const struct efuse_hello *hello)
 /* Fill in the answer. The error, if any, goes to the caller beside it. */
 static int hello_answer(struct efuse_hello *hello)
 {
-	u64 missing = hello->required & ~EFUSE_FEATURES_ALL;
+	u64 known = efuse_features();
 	int err = 0;
 
 	if (hello->version < EFUSE_VERSION_MIN)
 		err = -EPROTONOSUPPORT;
-	else if (missing)
+	else if (hello->required & ~known)
 		err = -EOPNOTSUPP;
 
 	hello->version = min_t(u32, hello->version, EFUSE_VERSION_MAX);
 	hello->min_version = EFUSE_VERSION_MIN;
-	hello->features = (hello->features | hello->required) & EFUSE_FEATURES_ALL;
-	hello->known = EFUSE_FEATURES_ALL;
+	hello->features = (hello->features | hello->required) & known;
+	hello->known = known;
 	return err;
 }
 
@@ -45,7 +48,7 @@ static long ioctl_hello(struct efuse_hello __user *argp)
 
 	if (copy_from_user(&hello, argp, sizeof(hello)))
 		return -EFAULT;
-	err = hello_check(&hello);
+	err = size_check(hello.size, sizeof(hello)) ?: hello_check(&hello);
 	if (err)
 		return err;
 	err = hello_answer(&hello);
@@ -54,11 +57,40 @@ static long ioctl_hello(struct efuse_hello __user *argp)
 	return err;
 }
 
+static int policy_check(const struct efuse_policy *policy)
+{
+	if (policy->flags || !memchr(policy->name, 0, sizeof(policy->name)) ||
+	    memchr_inv(policy->reserved, 0, sizeof(policy->reserved)))
+		return -EINVAL;
+	return 0;
+}
+
+static long ioctl_policy(struct file *file, const struct efuse_policy __user *argp)
+{
+	/* Set once, by the mount, and valid as long as the file is. */
+	struct fuse_dev *fud = READ_ONCE(file->private_data);
+	struct efuse_policy policy;
+	int err;
+
+	if (copy_from_user(&policy, argp, sizeof(policy)))
+		return -EFAULT;
+	err = size_check(policy.size, sizeof(policy)) ?: policy_check(&policy);
+	if (err)
+		return err;
+	if (!(efuse_features() & EFUSE_F_POLICY))
+		return -EOPNOTSUPP;
+	if (!fud)
+		return -EPERM;
+	return efuse_ops_attach(fud->fc, policy.name, policy.param);
+}
+
 long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 {
 	switch (cmd) {
 	case EFUSE_IOC_HELLO:
 		return ioctl_hello(argp);
+	case EFUSE_IOC_POLICY:
+		return ioctl_policy(file, argp);
 	default:
 		return -ENOTTY;
 	}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kfunc.c - what a policy's programs can call. Every index and size they give is
+ * checked against the request at hand. None of these sleeps.
+ */
+#include "../fuse_i.h"
+#include "policy.h"
+
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/highmem.h>
+#include <linux/module.h>
+
+/* A request that BPF trusts is always one of ours, whole. */
+static struct efuse_pending *pending(struct efuse_request *req)
+{
+	return container_of(req, struct efuse_pending, req);
+}
+
+/* The argument of that number, NULL if there is none or it is in pages. */
+static const struct fuse_in_arg *arg_of(struct efuse_request *req, u32 index)
+{
+	const struct fuse_args *args = pending(req)->args;
+
+	if (index >= args->in_numargs)
+		return NULL;
+	if (args->in_pages && index == args->in_numargs - 1)
+		return NULL;
+	return &args->in_args[index];
+}
+
+/* The same of a reply. */
+static const struct fuse_arg *out_of(struct efuse_request *req, u32 index)
+{
+	const struct efuse_pending *p = pending(req);
+	const struct fuse_args *args = p->args;
+
+	if (p->stage != EFUSE_STAGE_REPLIED || index >= args->out_numargs)
+		return NULL;
+	if (args->out_pages && index == args->out_numargs - 1)
+		return NULL;
+	return &args->out_args[index];
+}
+
+/* Copies as much as is there, and zeroes the rest. */
+static int copy_from(const void *value, u32 size, u32 off, void *dst, u32 room)
+{
+	u32 n = off < size ? min(room, size - off) : 0;
+
+	if (n)
+		memcpy(dst, value + off, n);
+	memset(dst + n, 0, room - n);
+	return off > size ? -ERANGE : (int)n;
+}
+
+/* A request whose reply is in one page that nobody else has yet: READLINK. */
+static void *page_of(struct fuse_args *args, u32 size)
+{
+	struct fuse_args_pages *ap = container_of(args, struct fuse_args_pages, args);
+
+	if (args->opcode != FUSE_READLINK || ap->uses_folios || ap->num_pages != 1 ||
+	    ap->descs[0].offset || size > ap->descs[0].length)
+		return NULL;
+	return kmap_local_page(ap->pages[0]);
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * efuse_arg_size - the bytes of a request's argument
+ * @req: the request
+ * @index: which argument, from 0
+ *
+ * Return: the size, or -ENOENT if there is none or it is in pages
+ */
+__bpf_kfunc int efuse_arg_size(struct efuse_request *req, u32 index)
+{
+	const struct fuse_in_arg *arg = arg_of(req, index);
+
+	return arg ? (int)arg->size : -ENOENT;
+}
+
+/**
+ * efuse_arg - look at a request's argument
+ * @req: the request
+ * @index: which argument, from 0
+ * @rdonly_buf_size: how many bytes of it, at least one, a constant
+ *
+ * Return: a pointer to that many bytes, or NULL if the argument has fewer
+ */
+__bpf_kfunc const u8 *efuse_arg(struct efuse_request *req, u32 index,
+				const size_t rdonly_buf_size)
+{
+	const struct fuse_in_arg *arg = arg_of(req, index);
+
+	return arg && rdonly_buf_size <= arg->size ? arg->value : NULL;
+}
+
+/**
+ * efuse_arg_copy - copy from a request's argument
+ * @req: the request
+ * @index: which argument, from 0
+ * @off: from which byte on
+ * @dst: where to; what the argument has no bytes for is zeroed
+ * @dst__sz: bytes there
+ *
+ * Return: the bytes copied, or -ENOENT as efuse_arg_size(), or -ERANGE if @off is
+ * behind the argument
+ */
+__bpf_kfunc int efuse_arg_copy(struct efuse_request *req, u32 index, u32 off,
+			       void *dst, u32 dst__sz)
+{
+	const struct fuse_in_arg *arg = arg_of(req, index);
+
+	if (arg)
+		return copy_from(arg->value, arg->size, off, dst, dst__sz);
+	memset(dst, 0, dst__sz);
+	return -ENOENT;
+}
+
+/**
+ * efuse_out_size - the bytes of a part of the server's reply
+ * @req: the request, in a reply slot
+ * @index: which part, from 0
+ *
+ * Return: the size, also of one in pages, or -ENOENT if there is none, which is
+ * so after an error
+ */
+__bpf_kfunc int efuse_out_size(struct efuse_request *req, u32 index)
+{
+	const struct efuse_pending *p = pending(req);
+
+	if (p->stage != EFUSE_STAGE_REPLIED || index >= p->args->out_numargs)
+		return -ENOENT;
+	return p->args->out_args[index].size;
+}
+
+/**
+ * efuse_out - look at a part of the server's reply
+ * @req: the request, in a reply slot
+ * @index: which part, from 0
+ * @rdonly_buf_size: how many bytes of it, at least one, a constant
+ *
+ * Return: a pointer to that many bytes, or NULL if the part has fewer, is not
+ * there, or is in pages
+ */
+__bpf_kfunc const u8 *efuse_out(struct efuse_request *req, u32 index,
+				const size_t rdonly_buf_size)
+{
+	const struct fuse_arg *out = out_of(req, index);
+
+	return out && rdonly_buf_size <= out->size ? out->value : NULL;
+}
+
+/**
+ * efuse_out_copy - copy from a part of the server's reply
+ * @req: the request, in a reply slot
+ * @index: which part, from 0
+ * @off: from which byte on
+ * @dst: where to; what the part has no bytes for is zeroed
+ * @dst__sz: bytes there
+ *
+ * The target of a symbolic link, which is in a page, can be copied as well.
+ *
+ * Return: the bytes copied, -ENOENT if it is not there or in other pages, -ERANGE
+ * if @off is behind it
+ */
+__bpf_kfunc int efuse_out_copy(struct efuse_request *req, u32 index, u32 off,
+			       void *dst, u32 dst__sz)
+{
+	const struct efuse_pending *p = pending(req);
+	const struct fuse_arg *out = out_of(req, index);
+	void *page;
+	int ret;
+
+	if (out)
+		return copy_from(out->value, out->size, off, dst, dst__sz);
+	memset(dst, 0, dst__sz);
+	if (p->stage != EFUSE_STAGE_REPLIED || !p->args->out_pages || index)
+		return -ENOENT;
+	page = page_of(p->args, p->args->out_args[0].size);
+	if (!page)
+		return -ENOENT;
+	ret = copy_from(page, p->args->out_args[0].size, off, dst, dst__sz);
+	kunmap_local(page);
+	return ret;
+}
+
+/**
+ * efuse_keep - what the reply's slot is to find in the request's cookie
+ * @req: a request, in its slot
+ * @cookie: any number
+ *
+ * It is 0 there if this policy was not asked, or has missed anything since.
+ */
+__bpf_kfunc void efuse_keep(struct efuse_request *req, u64 cookie)
+{
+	req->cookie = cookie;
+}
+
+static int reply_check(const struct efuse_pending *p, u32 size)
+{
+	const struct fuse_args *args = p->args;
+	u32 room = p->replied ? p->room : args->out_args[0].size;
+
+	if (p->stage != EFUSE_STAGE_ASKED || args->out_numargs != 1)
+		return -EOPNOTSUPP;
+	return size == room || (args->out_argvar && size < room) ? 0 : -EINVAL;
+}
+
+/**
+ * efuse_reply - the reply that EFUSE_DONE stands for
+ * @req: a request, in its slot, whose reply has exactly one part
+ * @src: the reply: struct fuse_entry_out, fuse_attr_out, the bytes of a link, ...
+ * @src__sz: its size: exactly, or for what is no structure at most, what was
+ *           asked for
+ *
+ * A later call replaces what an earlier one said.
+ *
+ * Return: 0, -EINVAL for another size, -EOPNOTSUPP for another request
+ */
+__bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src__sz)
+{
+	struct efuse_pending *p = pending(req);
+	struct fuse_arg *out = &p->args->out_args[0];
+	void *page = NULL;
+	int err = reply_check(p, src__sz);
+
+	if (err)
+		return err;
+	if (p->args->out_pages) {
+		page = page_of(p->args, src__sz);
+		if (!page)
+			return -EOPNOTSUPP;
+	}
+	memcpy(page ?: out->value, src, src__sz);
+	if (page)
+		kunmap_local(page);
+	if (!p->replied)
+		p->room = out->size;
+	out->size = src__sz;
+	p->replied = true;
+	return 0;
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(kfunc_ids)
+BTF_ID_FLAGS(func, efuse_arg_size, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_arg, KF_TRUSTED_ARGS | KF_RET_NULL)
+BTF_ID_FLAGS(func, efuse_arg_copy, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_out_size, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_out, KF_TRUSTED_ARGS | KF_RET_NULL)
+BTF_ID_FLAGS(func, efuse_out_copy, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_keep, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_reply, KF_TRUSTED_ARGS)
+BTF_KFUNCS_END(kfunc_ids)
+
+static const struct btf_kfunc_id_set kfunc_set = {
+	.owner = THIS_MODULE,
+	.set = &kfunc_ids,
+};
+
+int efuse_kfunc_init(void)
+{
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS, &kfunc_set);
+}
