@@ -42,7 +42,7 @@ DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g opens
               openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
 DEPS_DEB   := debhelper dpkg-dev lintian
 DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
-              xz-utils qemu-system-x86 busybox-static cpio
+              xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -52,7 +52,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 BASE_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 BASE_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Ikernel/uapi \
         -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"' \
-        -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"'
+        -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"' -DLOADER_PATH='"$(LIBDIR)/efuse-policy"'
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 BASE_CFLAGS += $(if $(SAN),$(SAN_FLAGS),$(HARDEN))
@@ -72,7 +72,7 @@ endif
 
 # --- what is built ----------------------------------------------------------
 
-MAINS      := mount.efuse/main.c mount.efuse/efuse.c mount.efuse/fusermount.c
+MAINS      := mount.efuse/main.c mount.efuse/efuse.c mount.efuse/fusermount.c mount.efuse/policy.c
 # All of the program that is installed set-user-ID; it links with libc and nothing else.
 FUSERMOUNT_SRCS := $(addprefix mount.efuse/,fusermount.c inherit.c priv.c conf.c mountopts.c \
               point.c attach.c commfd.c mounttab.c autounmount.c msg.c)
@@ -105,7 +105,7 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
-        module deps-vm check-vm
+        module bpf deps-vm check-vm
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -165,6 +165,37 @@ $(KO): $(KERNEL_FILES) $(O)/kernel.settings
 	$(Q)kernel/prepare.sh '$(LINUX_SRC)' '$(KDIR)' $(O)/kernel
 	$(Q)env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES make $(if $(V),V=1,-s) -j2 -C '$(KDIR)' \
 		M='$(abspath $(O))/kernel' modules
+
+# --- policies ---------------------------------------------------------------
+
+LIBBPF   := $(O)/libbpf/lib/libbpf.a
+LOADER   := $(O)/libexec/efuse-policy
+BPF_SRCS := $(wildcard bpf/*.bpf.c bpf/examples/*.bpf.c)
+BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(O)/%.bpf.o)
+
+$(LIBBPF): bpf/libbpf.sh $(O)/kernel.settings
+	$(call say,LIBBPF,$@)
+	$(Q)bpf/libbpf.sh '$(LINUX_SRC)' $(O)/libbpf
+
+# BPF has no C library: freestanding keeps its headers out.
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) kernel/module/slots.h kernel/uapi/linux/efuse.h $(LIBBPF)
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -Wno-unused-parameter \
+		-Ibpf -Ikernel/module -Ikernel/uapi -I$(O)/libbpf/include \
+		-I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
+
+$(O)/obj/mount.efuse/policy.o: mount.efuse/policy.c $(LIBBPF) $(O)/settings
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -I$(O)/libbpf/include -fPIE -c -o $@ $<
+
+$(LOADER): $(O)/obj/mount.efuse/policy.o $(O)/obj/mount.efuse/msg.o $(LIBBPF)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -pie -o $@ $^ -lelf -lz
+
+bpf: $(LOADER) $(BPF_OBJS)	## build the policies and their loader (clang, LINUX_SRC=)
 
 module: $(KO)	## build efuse.ko for a Linux 6.12 (KDIR=, LINUX_SRC=)
 
@@ -231,7 +262,7 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise
+VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise $(O)/bin/efuse $(LOADER) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)

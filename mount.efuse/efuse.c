@@ -4,6 +4,7 @@
  * its own, and nothing else. The table is also the help text.
  */
 #include "mount.efuse/doctor.h"
+#include "mount.efuse/load.h"
 #include "mount.efuse/msg.h"
 #include "mount.efuse/setup.h"
 #include "mount.efuse/status.h"
@@ -26,6 +27,8 @@ static const struct verb {
 	  "what this machine, user and FUSE program can do, and what to switch on" },
 	{ "setup", setup_main, "[-n] [-u] [-r DIR]",
 	  "switch on, as root, what efuse needs, now and after every boot" },
+	{ "load", load_main, "[-l | -u NAME... | FILE...]",
+	  "register BPF policies, as root, with the efuse driver" },
 	{ "help", help_main, "[VERB]", "this list, or the options of one verb" },
 };
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * efuse.bpf.h - what a policy includes: the types and functions of the efuse
+ * driver, declared for BPF. Fields are found in the running driver by their
+ * names; only those named here can be used.
+ *
+ *	#include "efuse.bpf.h"
+ *
+ *	SEC("struct_ops/other")
+ *	int BPF_PROG(mine_other, struct efuse_request *req)
+ *	{
+ *		return EFUSE_PASS;
+ *	}
+ *
+ *	EFUSE_POLICY(mine, .other = (void *)mine_other)
+ */
+#ifndef EFUSE_BPF_H
+#define EFUSE_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/fuse.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include <linux/efuse.h>
+
+#include "slots.h"
+
+/* Newer than some distributions' <linux/fuse.h>. */
+#ifndef FUSE_TMPFILE
+#define FUSE_TMPFILE	51
+#endif
+#ifndef FUSE_STATX
+#define FUSE_STATX	52
+#endif
+
+/* Errors, as the requester is to see them. */
+#ifndef ENOENT
+#define ENOENT		2
+#define EACCES		13
+#define ENODATA		61
+#endif
+
+enum {
+	EFUSE_PASS = 0,		/* the file system answers */
+	EFUSE_DONE = 1,		/* efuse_reply() holds the answer */
+};
+
+enum {
+	EFUSE_REQ_PERMISSIONS = 1,	/* flags: the kernel checks permissions */
+	EFUSE_INVAL_ATTR = 0,		/* opcode of invalidate(): attributes */
+};
+
+struct efuse_request {
+	__u64 conn;
+	__u64 nodeid;
+	__u64 cookie;
+	__u64 param[EFUSE_PARAMS];
+	__u32 opcode;
+	__u32 flags;
+	__u32 uid;
+	__u32 gid;
+	__u32 pid;
+	__u32 numargs;
+} __attribute__((preserve_access_index));
+
+struct efuse_ops {
+#define EFUSE_SLOT(opcode, slot) int (*slot)(struct efuse_request *req);
+#define EFUSE_REPLY_SLOT(opcode, slot) void (*slot)(struct efuse_request *req, int err);
+#define EFUSE_EVENT_SLOT(slot) void (*slot)(struct efuse_request *req);
+	int (*other)(struct efuse_request *req);
+	EFUSE_SLOTS(EFUSE_SLOT)
+	void (*reply)(struct efuse_request *req, int err);
+	EFUSE_REPLY_SLOTS(EFUSE_REPLY_SLOT)
+	EFUSE_EVENT_SLOTS(EFUSE_EVENT_SLOT)
+	char name[EFUSE_NAME_MAX];
+} __attribute__((preserve_access_index));
+
+/* See the comments of kernel/module/kfunc.c. */
+extern int efuse_arg_size(struct efuse_request *req, __u32 index) __ksym;
+extern const __u8 *efuse_arg(struct efuse_request *req, __u32 index,
+			     const __u64 rdonly_buf_size) __ksym;
+extern int efuse_arg_copy(struct efuse_request *req, __u32 index, __u32 off,
+			  void *dst, __u32 dst__sz) __ksym;
+extern int efuse_out_size(struct efuse_request *req, __u32 index) __ksym;
+extern const __u8 *efuse_out(struct efuse_request *req, __u32 index,
+			     const __u64 rdonly_buf_size) __ksym;
+extern int efuse_out_copy(struct efuse_request *req, __u32 index, __u32 off,
+			  void *dst, __u32 dst__sz) __ksym;
+extern void efuse_keep(struct efuse_request *req, __u64 cookie) __ksym;
+extern int efuse_reply(struct efuse_request *req, const void *src, __u32 src__sz) __ksym;
+
+/* A policy of that name, with the slots that follow. */
+#define EFUSE_POLICY(policy, ...) \
+	SEC(".struct_ops.link") \
+	struct efuse_ops policy = { .name = #policy, __VA_ARGS__ }; \
+	char policy##_license[] SEC("license") = "GPL";
+
+#endif
