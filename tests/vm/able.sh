@@ -12,6 +12,10 @@ command -v qemu-system-x86_64 >/dev/null || lacks qemu-system-x86
 command -v pahole >/dev/null || lacks pahole
 command -v patch >/dev/null || lacks patch
 command -v xz >/dev/null || lacks xz-utils
+command -v clang >/dev/null || lacks clang
+command -v python3 >/dev/null || lacks python3
+[ -f /usr/include/libelf.h ] || lacks libelf-dev
+[ -f /usr/include/zlib.h ] || lacks zlib1g-dev
 command -v cpio >/dev/null || lacks cpio
 [ -x /bin/busybox ] || lacks busybox-static
 [ -e "$LINUX_SRC" ] || lacks linux-source-6.12

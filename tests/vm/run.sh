@@ -5,11 +5,12 @@
 # what they say. The last line is `N passed, N failed, N skipped`.
 #
 # The machine is emulated, needs no privilege, has no network and no disk, and
-# is ended after $VM_SECONDS. The guest's tests are t-*.sh and t-*.c beside us.
+# is ended after $VM_SECONDS. The guest's tests are t-*.sh and t-*.c beside us;
+# VM_TESTS='t-policy*' runs only those.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-: "${OUT:?the build folder}" "${KDIR:?the kernel headers}" "${VM_SECONDS:=600}"
+: "${OUT:?the build folder}" "${KDIR:?the kernel headers}" "${VM_SECONDS:=600}" "${VM_TESTS:=t-*}"
 vm=$OUT/vm
 log=$vm/console.log
 kernel=/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}
@@ -30,22 +31,33 @@ fill_root() {
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
 	ln -s bin "$root/sbin"
 	cp /bin/busybox "$root/bin/"
-	for f in sh cat cut dd df echo find grep head id kill ls mkdir mount ps rm rmdir sed sleep \
-		sort stat sync tail tr umount wc; do
+	for f in sh cat chmod cut dd df echo env find grep head id kill ln ls mkdir mount mv ps readlink \
+		rm rmdir sed seq sleep sort stat su sync tail touch tr truncate umount wc; do
 		ln -s busybox "$root/bin/$f"
 	done
 	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n' > "$root/etc/passwd"
 	printf 'root:x:0:\nalice:x:1000:\n' > "$root/etc/group"
 	: > "$root/etc/mtab"
-	with_libraries "$OUT/tests/fs-mem" "$OUT/tests/prog-exercise" "$vm"/t-* "$vm/device" |
+	mkdir "$root/lib/bpf"
+	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
+	with_libraries "$OUT/tests/fs-mem" "$OUT/tests/prog-exercise" "$OUT/bin/efuse" \
+		"$OUT/libexec/efuse-policy" "$vm"/t-* "$vm/device" "$vm/bpfmap" |
 		while read -r f; do
 			case $f in
-			"$OUT"/tests/*|"$vm/device") install -D "$f" "$root/bin/${f##*/}";;
+			"$OUT"/tests/*|"$OUT"/bin/*|"$OUT"/libexec/*|"$vm/device"|"$vm/bpfmap")
+				install -D "$f" "$root/bin/${f##*/}";;
 			"$vm"/*) case $f in *.d) ;; *) cp "$f" "$root/tests/";; esac;;
 			*) install -D "$f" "$root$f";;
 			esac
 		done
-	cp "$here"/t-*.sh "$root/tests/"
+	cp "$here"/t-*.sh "$here/lib.sh" "$root/tests/"
+	# shellcheck disable=SC2254 # a pattern
+	for f in "$root"/tests/t-*; do
+		case ${f##*/} in $VM_TESTS) ;; *) rm "$f";; esac
+	done
+	# For pthread_cancel(), which asks for it when it is called.
+	f=$(gcc -print-file-name=libgcc_s.so.1)
+	install -D "$(readlink -f "$f")" "$root/lib/x86_64-linux-gnu/libgcc_s.so.1"
 	cp "$vm/init" "$root/init"
 	strip --strip-debug -o "$root/lib/efuse.ko" "$OUT/kernel/efuse.ko"
 }

@@ -1,38 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh
+# shellcheck shell=sh source=tests/vm/lib.sh
 # t-mount.sh - an unmodified file system over the driver, beside one over the
 # stock driver: what mount(2), /proc and sysfs show, the exerciser, and a killed
 # file system. Runs in the virtual machine, under busybox.
 
-n=0
-ok() {
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else echo "not ok $n - $what"; echo "# failed: $*"; fi
-}
-not() { ! "$@"; }
+. /tests/lib.sh
 
 type_of() { grep " $1 " /proc/mounts | cut -d' ' -f3; }
 is_type() { [ "$(type_of "$1")" = "$2" ]; }
-soon() { i=0; until "$@" >/dev/null 2>&1; do i=$((i + 1)); [ $i -lt 100 ] || return 1; sleep 0.1; done; }
-
-# start DEVICE TYPE DIR: fs-mem on DIR; its process is $fs.
-start() {
-	mkdir -p "$3"
-	device "$1" "$2" "$3" fs-mem -f &
-	fs=$!
-	soon test -e "$3/.ctl"
-}
-
-exercise() {
-	prog-exercise "$1" - --seed 7 --ops 300 --skip many --seconds 150 > /tmp/exercise 2>&1
-	status=$?
-	grep -E '^(fail|skip)' /tmp/exercise | sed 's/^/# /'
-	return $status
-}
-
-[ -d /dev/fd ] || ln -s /proc/self/fd /dev/fd
 
 ok "the device everybody may open" test "$(stat -c %a /dev/efuse)" = 666
 ok "types of its own" grep -qw efuse /proc/filesystems
