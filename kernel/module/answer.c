@@ -49,7 +49,7 @@ static bool fill_ids(struct efuse_request *req, struct mnt_idmap *idmap,
 	req->uid = from_kuid(fc->user_ns, uid);
 	req->gid = from_kgid(fc->user_ns, gid);
 	req->pid = pid_nr_ns(task_pid(current), fc->pid_ns);
-	return no_idmap || (req->uid != (uid_t)-1 && req->gid != (gid_t)-1);
+	return !no_idmap || (req->uid != (uid_t)-1 && req->gid != (gid_t)-1);
 }
 
 /* Before INIT is answered there is nothing to ask; before 7.12, other structures. */
@@ -265,7 +265,9 @@ void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		return;
 	idx = srcu_read_lock(&efuse_srcu);
 	ops = fill(&p, fm->fc, args);
-	if (ops && (!idmap || args->nocreds || fill_ids(&p.req, idmap, fm))) {
+	if (ops) {
+		if (idmap && !args->nocreds)
+			fill_ids(&p.req, idmap, fm);
 		p.stage = err ? EFUSE_STAGE_SHOWN : EFUSE_STAGE_REPLIED;
 		if (args->efuse.conn == p.req.conn)
 			p.req.cookie = args->efuse.cookie;
