@@ -105,7 +105,7 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
-        module bpf deps-vm check-vm
+        module bpf install-bpf uninstall-bpf deps-vm check-vm bench-vm
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -262,7 +262,7 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise $(O)/bin/efuse $(LOADER) $(BPF_OBJS)
+VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)
@@ -276,6 +276,11 @@ check-vm:	## boot Debian's 6.12 kernel with the driver and test it there (skips 
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
 		OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+
+bench-vm:	## instructions of a request in that machine, with and without the driver
+	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
+		VM_ICOUNT=1 VM_TESTS='b-*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all
@@ -315,6 +320,18 @@ uninstall:	## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/efuse $(DESTDIR)$(LIBDIR)/libefuse-shim.so $(DESTDIR)$(COMPDIR)/efuse
 	rm -f $(DESTDIR)$(LIBDIR)/fusermount3
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+install-bpf: bpf	## the policies, their loader, and what one needs to write one's own
+	install -d $(DESTDIR)$(LIBDIR)/bpf $(DESTDIR)$(PREFIX)/include/efuse/linux
+	install -m 755 $(LOADER) $(DESTDIR)$(LIBDIR)/efuse-policy
+	install -m 644 $(O)/bpf/generic.bpf.o $(DESTDIR)$(LIBDIR)/bpf/
+	install -m 644 bpf/efuse.bpf.h kernel/module/slots.h $(DESTDIR)$(PREFIX)/include/efuse/
+	install -m 644 kernel/uapi/linux/efuse.h $(DESTDIR)$(PREFIX)/include/efuse/linux/
+
+uninstall-bpf:	## remove what install-bpf put there
+	rm -f $(DESTDIR)$(LIBDIR)/efuse-policy
+	rm -rf $(DESTDIR)$(LIBDIR)/bpf $(DESTDIR)$(PREFIX)/include/efuse
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 
 install-fusermount: $(FUSERMOUNT)	## our fusermount3 in the place of the distribution's (dpkg-divert)

@@ -56,10 +56,16 @@ static void load_driver(void)
 	close(fd);
 }
 
+/* BPF gives programs back some time after the last link to them is gone. */
 static void unload_driver(void)
 {
-	int err = (int)syscall(SYS_delete_module, "efuse", O_NONBLOCK);
+	int err = -1;
 
+	for (int i = 0; i < 50 && err; i++) {
+		err = (int)syscall(SYS_delete_module, "efuse", O_NONBLOCK);
+		if (err)
+			usleep(100000);
+	}
 	report(!err, "the driver can be unloaded");
 	if (err)
 		printf("# delete_module: %s\n", strerror(errno));
@@ -79,7 +85,7 @@ static void exec_test(const char *path)
 
 static void run_test(const char *path)
 {
-	char what[300];
+	char what[400];
 	int status = 0;
 	pid_t pid;
 
@@ -98,7 +104,7 @@ static void run_test(const char *path)
 
 static int is_test(const struct dirent *d)
 {
-	return !strncmp(d->d_name, "t-", 2);
+	return !strncmp(d->d_name, "t-", 2) || !strncmp(d->d_name, "b-", 2);
 }
 
 static void run_tests(void)

@@ -6,7 +6,8 @@
 #
 # The machine is emulated, needs no privilege, has no network and no disk, and
 # is ended after $VM_SECONDS. The guest's tests are t-*.sh and t-*.c beside us;
-# VM_TESTS='t-policy*' runs only those.
+# VM_TESTS='t-policy*' runs only those. With VM_ICOUNT=1 the machine has one core,
+# and a nanosecond on its clock is one instruction.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +33,7 @@ fill_root() {
 	ln -s bin "$root/sbin"
 	cp /bin/busybox "$root/bin/"
 	for f in sh cat chmod cut dd df echo env find grep head id kill ln ls mkdir mount mv ps readlink \
-		rm rmdir sed seq sleep sort stat su sync tail touch tr truncate umount wc; do
+		rm rmdir sed seq sleep sort stat su sync tail touch tr truncate umount wc cmp; do
 		ln -s busybox "$root/bin/$f"
 	done
 	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n' > "$root/etc/passwd"
@@ -41,18 +42,19 @@ fill_root() {
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
 	with_libraries "$OUT/tests/fs-mem" "$OUT/tests/prog-exercise" "$OUT/bin/efuse" \
-		"$OUT/libexec/efuse-policy" "$vm"/t-* "$vm/device" "$vm/bpfmap" |
+		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "$vm/device" "$vm/bpfmap" "$vm/cost" |
 		while read -r f; do
 			case $f in
-			"$OUT"/tests/*|"$OUT"/bin/*|"$OUT"/libexec/*|"$vm/device"|"$vm/bpfmap")
+			"$OUT"/tests/*|"$OUT"/bin/*|"$OUT"/libexec/*|"$vm/device"|"$vm/bpfmap"|"$vm/cost")
 				install -D "$f" "$root/bin/${f##*/}";;
+			"$OUT"/lib/*) cp "$f" "$root/lib/";;
 			"$vm"/*) case $f in *.d) ;; *) cp "$f" "$root/tests/";; esac;;
 			*) install -D "$f" "$root$f";;
 			esac
 		done
-	cp "$here"/t-*.sh "$here/lib.sh" "$root/tests/"
+	cp "$here"/[bt]-*.sh "$here/lib.sh" "$root/tests/"
 	# shellcheck disable=SC2254 # a pattern
-	for f in "$root"/tests/t-*; do
+	for f in "$root"/tests/[bt]-*; do
 		case ${f##*/} in $VM_TESTS) ;; *) rm "$f";; esac
 	done
 	# For pthread_cancel(), which asks for it when it is called.
@@ -71,8 +73,11 @@ make_initramfs() {
 }
 
 boot() {
+	local cpu="-accel tcg,thread=multi -smp 2"
+	[ "${VM_ICOUNT:-0}" = 0 ] || cpu="-accel tcg -icount shift=0,sleep=off -smp 1"
+	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \
-		-accel tcg,thread=multi -cpu max -m 2G -smp 2 -nographic -no-reboot -nic none \
+		$cpu -cpu max -m 2G -nographic -no-reboot -nic none \
 		-kernel "$kernel" -initrd "$vm/initramfs.gz" \
 		-append 'console=ttyS0 panic=-1 mitigations=off nokaslr quiet loglevel=1' \
 		< /dev/null 2>&1 | tr -d '\r' | tee "$log" | grep --line-buffered -aE '^(# run|not ok|#)|SKIP'
