@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * t-fuzz-ioctl.c - random ioctls on the device by an ordinary user: numbers near
- * the known ones, structures near the good ones, pointers near a page that is
- * not there. The seed is fixed, or the first argument; the second is the number
- * of calls. What must hold: every call returns, with 0 or a sensible errno, an
- * answer writes nothing behind the structure, and a good HELLO still works.
+ * t-fuzz-ioctl.c - random ioctls by an ordinary user on two devices, one of them
+ * mounted: numbers near the known ones, structures near the good ones, pointers
+ * near a page that is not there. The seed is fixed, or the first argument; the
+ * second is the number of calls. What must hold: every call returns, with 0 or a
+ * sensible errno, an answer writes nothing behind the structure, and a good HELLO
+ * still works.
  */
 #include <fcntl.h>
 #include <linux/efuse.h>
@@ -13,15 +14,22 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tap.h"
 
 #define CALLS	200000
 
+union body {
+	struct efuse_hello hello;
+	struct efuse_policy policy;
+};
+
 static uint64_t state;
 static unsigned char *page;	/* readable and writable; the next one is not there */
-static int dev = -1;
+static int devs[2] = { -1, -1 };	/* the second is mounted */
 static unsigned long by_errno[256];
 
 static uint64_t rnd(void)
@@ -42,21 +50,28 @@ static unsigned int number(void)
 	case 2:
 		return _IOC(rnd() & 3, FUSE_DEV_IOC_MAGIC, rnd() & 3, rnd() & 31);
 	default:
-		return EFUSE_IOC_HELLO;
+		return rnd() % 2 ? EFUSE_IOC_HELLO : EFUSE_IOC_POLICY;
 	}
 }
 
-/* Mostly a good HELLO with a few fields changed, so that each check is reached. */
-static void fill(unsigned char *at)
+/* Mostly a good one with a few fields changed, so that each check is reached. */
+static void fill(unsigned char *at, unsigned int nr)
 {
-	struct efuse_hello h = { .size = sizeof(h), .version = 1 };
-	unsigned int changes = rnd() % 4;
+	union body b = { .hello.size = 0 };
+	unsigned int changes = rnd() % 4, size = sizeof(b.hello);
 
+	if (nr == EFUSE_IOC_POLICY) {
+		size = sizeof(b.policy);
+		b.policy.name[0] = rnd() % 2 ? 'x' : 0;
+		b.policy.param[0] = rnd();
+	} else {
+		b.hello.version = 1;
+		b.hello.required = rnd() % 4 ? 0 : rnd();
+	}
+	b.hello.size = size;
 	while (changes--)
-		((unsigned char *)&h)[rnd() % sizeof(h)] = (unsigned char)rnd();
-	if (rnd() % 4 == 0)
-		h.required = rnd();
-	memcpy(at, &h, sizeof(h));
+		((unsigned char *)&b)[rnd() % size] = (unsigned char)rnd();
+	memcpy(at, &b, sizeof(b));
 }
 
 /* Returns 0, or 1 when the call did what it must not. */
@@ -64,30 +79,34 @@ static int one(void)
 {
 	unsigned int where = rnd() % 8 ? rnd() % 2048 : 4096 - rnd() % 80;
 	unsigned char *at = page + where, guard = (unsigned char)rnd();
-	int fits = where + sizeof(struct efuse_hello) < 4096;
+	int fits = where + sizeof(union body) < 4096;
+	unsigned int nr = number();
 	int err;
 
 	if (fits) {
-		fill(at);
-		at[sizeof(struct efuse_hello)] = guard;
+		fill(at, nr);
+		at[sizeof(union body)] = guard;
 	}
 	if (rnd() % 64 == 0)
 		at = (unsigned char *)rnd();
-	err = ioctl(dev, number(), at) ? errno : 0;
+	err = ioctl(devs[rnd() % 2], nr, at) ? errno : 0;
 	by_errno[err & 255]++;
-	return err > 133 || (fits && page[where + sizeof(struct efuse_hello)] != guard);
+	return err > 133 || (fits && page[where + sizeof(union body)] != guard);
 }
 
-int main(int argc, char **argv)
+static int mount_second(void)
+{
+	char data[96];
+
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=1000,group_id=1000", devs[1]);
+	return mount("fuzz", "/mnt", "efuse", MS_NOSUID | MS_NODEV, data);
+}
+
+static int run(long calls)
 {
 	struct efuse_hello h = { .size = sizeof(h), .version = 1 };
-	long calls = argc > 2 ? atol(argv[2]) : CALLS, bad = 0;
+	long bad = 0;
 
-	state = argc > 1 ? strtoull(argv[1], NULL, 0) | 1 : 20240607;
-	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED || munmap(page + 4096, 4096) || setgid(1000) || setuid(1000))
-		return 2;
-	dev = open("/dev/efuse", O_RDWR | O_CLOEXEC);
 	for (long i = 0; i < calls; i++)
 		bad += one();
 	for (int i = 0; i < 256; i++)
@@ -95,6 +114,28 @@ int main(int argc, char **argv)
 			printf("# %lu calls: %s\n", by_errno[i], i ? strerror(i) : "done");
 	tap_ok("random ioctls", bad == 0);
 	tap_ok("good ones were among them", by_errno[0] > 0);
-	tap_is("a good HELLO afterwards", ioctl(dev, EFUSE_IOC_HELLO, &h) ? -errno : 0, 0);
+	tap_ok("a policy that is not there was asked for", by_errno[ENOENT] > 0);
+	tap_is("a good HELLO afterwards", ioctl(devs[0], EFUSE_IOC_HELLO, &h) ? -errno : 0, 0);
 	return tap_finish();
+}
+
+int main(int argc, char **argv)
+{
+	int status = 1;
+
+	state = argc > 1 ? strtoull(argv[1], NULL, 0) | 1 : 20240607;
+	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 0; i < 2; i++)
+		devs[i] = open("/dev/efuse", O_RDWR | O_CLOEXEC);
+	if (page == MAP_FAILED || munmap(page + 4096, 4096) || mount_second())
+		return 2;
+	if (fork() == 0) {
+		if (setgid(1000) || setuid(1000))
+			return 2;
+		return run(argc > 2 ? atol(argv[2]) : CALLS);
+	}
+	close(devs[1]);
+	wait(&status);
+	umount2("/mnt", MNT_DETACH);
+	return status != 0;
 }
