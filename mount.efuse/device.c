@@ -7,6 +7,8 @@
 #include "mount.efuse/device.h"
 
 #include <grp.h>
+#include <linux/efuse.h>
+#include <sys/ioctl.h>
 
 #include "mount.efuse/util.h"
 
@@ -42,6 +44,26 @@ int device_check_uring(struct msg *why)
 	if (value[0] != 'Y' && value[0] != '1')
 		return msg_set(why, -ENOTSUP, "FUSE over io_uring is switched off; `efuse setup` as root switches it on");
 	return check_sysctl(why);
+}
+
+int device_check_efuse(struct msg *why)
+{
+	struct efuse_hello hello = {
+		.size = sizeof(hello), .version = EFUSE_VERSION_MAX, .required = EFUSE_F_POLICY,
+	};
+	__cleanup(closep) int fd = open(DEVICE_EFUSE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return msg_set(why, -ENOENT, "the efuse driver is not loaded");
+	if (fd < 0)
+		return msg_set_errno(why, -errno, "%s", DEVICE_EFUSE);
+	if (ioctl(fd, EFUSE_IOC_HELLO, &hello) == 0)
+		return 0;
+	if (errno == EPROTONOSUPPORT)
+		return msg_set(why, -EPROTONOSUPPORT,
+			       "the efuse driver speaks versions from %u on, we up to %u",
+			       hello.min_version, EFUSE_VERSION_MAX);
+	return msg_set_errno(why, -errno, "the efuse driver does not fit");
 }
 
 int device_check_fuse(struct msg *why)

@@ -8,6 +8,7 @@
 #include "mount.efuse/msg.h"
 
 #define DEVICE_FUSE		"/dev/fuse"
+#define DEVICE_EFUSE		"/dev/efuse"
 #define DEVICE_ENABLE_URING	"/sys/module/fuse/parameters/enable_uring"
 #define DEVICE_URING_DISABLED	"/proc/sys/kernel/io_uring_disabled"
 #define DEVICE_URING_GROUP	"/proc/sys/kernel/io_uring_group"
@@ -18,6 +19,12 @@
  * (FUSE over io_uring is switched off), -EPERM (io_uring is forbidden).
  */
 int device_check_uring(struct msg *why);
+
+/*
+ * Does the efuse driver speak with us, and has it all that the shim asks of it?
+ * Returns 0, or with the words in WHY: -ENOENT (there is none), or -errno.
+ */
+int device_check_efuse(struct msg *why);
 
 /* Can this user open /dev/fuse? Returns 0, or -errno with the words in WHY. */
 int device_check_fuse(struct msg *why);

@@ -94,10 +94,11 @@ int handover_init(struct handover *h)
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
+enum { ABI, CHANNEL, DRIVER, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
 
 static const char *const names[NVARS] = {
 	[ABI] = CONFIG_ENV_ABI,		[CHANNEL] = CONFIG_ENV_CHANNEL,
+	[DRIVER] = CONFIG_ENV_DRIVER,
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
 	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
@@ -138,6 +139,7 @@ static int fill_values(struct values *val, const struct handover *h, char *const
 	val->v[TOKEN] = h->token;
 	val->v[LOADER] = val->preload;
 	val->v[CHANNEL] = h->channel;
+	val->v[DRIVER] = h->driver;
 	val->v[LOG] = h->log;
 	if (h->cache || h->cache_timeout) {
 		val->v[CACHE] = h->cache ? h->cache : "";

@@ -17,6 +17,7 @@ struct handover {
 	char status[PATH_MAX];		/* status folder, "" when there is none */
 	char token[33];			/* names the status files of this start */
 	const char *channel;		/* NULL: leave the variable as it is */
+	const char *driver;		/* NULL: leave the variable as it is */
 	const char *log;		/* NULL: leave the variable as it is */
 	const char *cache;		/* these two go together: with both NULL */
 	const char *cache_timeout;	/* the variables are left, else one may be empty */

@@ -180,8 +180,10 @@ int mounts_resolve(const char *path, char **out)
 
 /* --- FUSE types ------------------------------------------------------------ */
 
+/* The efuse driver's types are the same with an e. */
 bool mounts_is_fuse(const char *fstype)
 {
+	fstype += *fstype == 'e';
 	return streq(fstype, "fuse") || streq(fstype, "fuseblk") || str_after(fstype, "fuse.") ||
 	       str_after(fstype, "fuseblk.");
 }

@@ -169,9 +169,10 @@ bool mounttab_find(struct mounttab *tab, int id, struct mounttab_entry *entry)
 
 /* --- FUSE ------------------------------------------------------------------ */
 
+/* The efuse driver's types are the same with an e. */
 static bool is_type(const char *fstype, const char *name)
 {
-	const char *rest = str_after(fstype, name);
+	const char *rest = str_after(fstype + (*fstype == 'e'), name);
 
 	return rest && (!*rest || *rest == '.');
 }

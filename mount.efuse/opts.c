@@ -23,6 +23,9 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.channel", OPTS_WORD, "CHANNEL", "auto|ring|uring|dev", 0, 0, "auto",
 	  BOTH, offsetof(struct opts, channel),
 	  "how requests reach the program: auto, ring, uring or dev" },
+	{ "efuse.driver", OPTS_WORD, "DRIVER", "auto|efuse|stock", 0, 0, "auto",
+	  BOTH, offsetof(struct opts, driver),
+	  "the driver in the kernel: auto, efuse or stock" },
 	{ "efuse.poll", OPTS_NUMBER, "USEC", NULL, 0, CONFIG_POLL_MAX, "50",
 	  BOTH, offsetof(struct opts, poll),
 	  "poll at most so long before sleeping" },
@@ -63,6 +66,7 @@ void opts_free(struct opts *o)
 	free(o->channel);
 	free(o->cache);
 	free(o->cache_timeout);
+	free(o->driver);
 	free(o->log);
 	free(o->daemon);
 	free(o->given);

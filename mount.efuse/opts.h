@@ -45,6 +45,7 @@ struct opts_spec {
 struct opts {
 	char *fs;		/* efuse.fs: the FUSE program */
 	char *channel;		/* efuse.channel: auto, ring, uring or dev */
+	char *driver;		/* efuse.driver: auto, efuse or stock */
 	int poll;		/* efuse.poll, microseconds */
 	int timeout;		/* efuse.timeout, seconds */
 	char *cache;		/* efuse.cache: auto, always or none */

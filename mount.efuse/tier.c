@@ -8,6 +8,7 @@
 
 #include "mount.efuse/device.h"
 #include "mount.efuse/util.h"
+#include "shim/config.h"
 
 static void note(struct tier *t, const char *what, const char *instead)
 {
@@ -62,6 +63,24 @@ static void choose_channel(struct tier *t, const struct opts *o)
 		note(t, why.text, "plain FUSE serves");
 }
 
+/* The driver that is not there is no loss unless it was asked for. */
+static void choose_driver(struct tier *t, const struct opts *o)
+{
+	struct msg why;
+	int err;
+
+	if (!o->driver && getenv(CONFIG_ENV_DRIVER))
+		return;
+	t->handover.driver = o->driver ? "stock" : NULL;
+	if (o->driver && streq(o->driver, "stock"))
+		return;
+	err = device_check_efuse(&why);
+	if (!err)
+		t->handover.driver = "efuse";
+	else if (err != -ENOENT || (o->driver && streq(o->driver, "efuse")))
+		note(t, why.text, "the stock driver serves");
+}
+
 int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 {
 	int err;
@@ -81,6 +100,7 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 	if (!t->handover.preload)
 		return 0;
 	choose_status(t);
+	choose_driver(t, o);
 	choose_channel(t, o);
 	return 0;
 }

@@ -3,12 +3,12 @@
  * calls.h - the list of interposed calls: CALL(return type, name, parameters).
  *
  * A call is here when a FUSE library may use it to get, use, copy or lose the
- * file descriptor of /dev/fuse, or to make a child that must not inherit how
+ * file descriptor of /dev/fuse, to mount it, or to make a child that must not inherit how
  * the shim placed a thread, or to execute fusermount3. In every other process, and for every other
  * descriptor, each of them is one table look-up and the real call.
  *
  * Left alone, and why:
- *   mount, umount2                      the mount itself is the program's own
+ *   umount2                             the mount itself is the program's own
  *   vmsplice, tee                       fill pipes, never touch /dev/fuse
  *   preadv, pread, pwrite               /dev/fuse has no offsets
  *   sendmsg, socketpair                 a descriptor sent away stays open here
@@ -28,6 +28,8 @@
 	CALL(int, openat64, (int dirfd, const char *path, int flags, ...)) \
 	CALL(int, __open_2, (const char *path, int flags)) \
 	CALL(int, __open64_2, (const char *path, int flags)) \
+	CALL(int, mount, (const char *source, const char *target, const char *type, \
+			  unsigned long flags, const void *data)) \
 	CALL(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags)) \
 	CALL(int, ioctl, (int fd, unsigned long req, ...)) \
 	CALL(int, fcntl, (int fd, int cmd, ...)) \

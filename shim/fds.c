@@ -11,20 +11,17 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/mount.h>
 #include <unistd.h>
 #include <linux/fuse.h>
 
 #include "shim/cancel.h"
+#include "shim/driver.h"
 #include "shim/fds.h"
 #include "shim/fdtab.h"
 #include "shim/session.h"
 #include "shim/settings.h"
 
-#define FUSE_DEVICE "/dev/fuse"
-#define FUSE_MAJOR 10
-#define FUSE_MINOR 229
 #define FD_MAX (~0u)		/* close_range(2): above every descriptor */
 
 static pid_t owner;
@@ -103,17 +100,9 @@ static int opened(const char *path, int fd, int flags)
 		return fd;
 	if (tracked(fd))
 		fd_gone(fd);
-	if (strcmp(path, FUSE_DEVICE) == 0 && !fds_foreign())
+	if (driver_is_path(path) && !fds_foreign())
 		fd_new(fd, flags);
 	return fd;
-}
-
-static bool is_fuse_device(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == makedev(FUSE_MAJOR, FUSE_MINOR);
 }
 
 /* The same connection under another number. */
@@ -137,13 +126,26 @@ static mode_t open_mode(int flags, va_list ap)
 	return flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, mode_t) : 0;
 }
 
+/* path is what the expression in call opens: the device that is to be, if that can be. */
+#define OPEN_DRIVER(call) ({ \
+	const char *asked = path; \
+	int fd; \
+	path = driver_path(asked); \
+	fd = real()->call; \
+	if (fd < 0 && path != asked) { \
+		path = asked; \
+		fd = real()->call; \
+	} \
+	opened(path, fd, flags); \
+})
+
 #define OPEN_BODY(call) do { \
 	va_list ap; \
 	mode_t mode; \
 	va_start(ap, flags); \
 	mode = open_mode(flags, ap); \
 	va_end(ap); \
-	return opened(path, real()->call, flags); \
+	return OPEN_DRIVER(call); \
 } while (0)
 
 EXPORT int open(const char *path, int flags, ...)
@@ -168,12 +170,20 @@ EXPORT int openat64(int dirfd, const char *path, int flags, ...)
 
 EXPORT int __open_2(const char *path, int flags)
 {
-	return opened(path, real()->__open_2(path, flags), flags);
+	return OPEN_DRIVER(__open_2(path, flags));
 }
 
 EXPORT int __open64_2(const char *path, int flags)
 {
-	return opened(path, real()->__open64_2(path, flags), flags);
+	return OPEN_DRIVER(__open64_2(path, flags));
+}
+
+EXPORT int mount(const char *source, const char *target, const char *type,
+		 unsigned long flags, const void *data)
+{
+	if (fds_foreign())
+		return real()->mount(source, target, type, flags, data);
+	return driver_mount(source, target, type, flags, data);
 }
 
 /* The descriptors that a message brought, from fusermount3 perhaps. */
@@ -191,7 +201,7 @@ static void received(struct msghdr *msg)
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
 			if (tracked(fd))
 				fd_gone(fd);
-			if (is_fuse_device(fd) && !fds_foreign())
+			if (driver_is_device(fd) && !fds_foreign())
 				fd_new(fd, 0);
 		}
 	}
@@ -379,6 +389,6 @@ void fds_inherited(int argc, char **argv)
 	int fd, i;
 
 	for (i = 1; i < argc; i++)
-		if (sscanf(argv[i], "/dev/fd/%d", &fd) == 1 && is_fuse_device(fd))
+		if (sscanf(argv[i], "/dev/fd/%d", &fd) == 1 && driver_is_device(fd))
 			fd_new(fd, real()->fcntl(fd, F_GETFL));
 }

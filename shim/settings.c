@@ -56,6 +56,13 @@ static void read_channel(void)
 		snprintf(settings.why, sizeof(settings.why), "unknown channel %.32s", channel);
 }
 
+static void read_driver(void)
+{
+	const char *driver = env(CONFIG_ENV_DRIVER);
+
+	settings.efuse = driver && strcmp(driver, "efuse") == 0;
+}
+
 static void read_poll(void)
 {
 	const char *poll = env(CONFIG_ENV_POLL);
@@ -103,6 +110,7 @@ void settings_init(void)
 	copy(log_path, sizeof(log_path), env(CONFIG_ENV_LOG));
 	read_abi();
 	read_channel();
+	read_driver();
 	read_poll();
 	read_cache();
 	read_status();

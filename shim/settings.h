@@ -12,6 +12,7 @@
 struct settings {
 	bool active;		/* false: stay out of the way */
 	bool uring;		/* the channel may be uring */
+	bool efuse;		/* the efuse driver takes the stock one's place */
 	bool follow;		/* a single thread may follow its callers */
 	unsigned int poll_us;
 	struct cache_policy cache;
