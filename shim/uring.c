@@ -18,8 +18,6 @@
 #include "shim/real.h"
 #include "shim/uring.h"
 
-#define ENTRIES_MAX 8	/* of its home that a worker may have waiting */
-
 /* --- lane and nudges ------------------------------------------------------ */
 
 void uring_nudge_port(struct uring *u, struct port *p)
@@ -42,12 +40,33 @@ static bool nudge(struct worker *w)
 	return true;
 }
 
+static unsigned int has_waiting(const struct worker *w, unsigned int qid)
+{
+	return __atomic_load_n(&w->port.avail[qid], __ATOMIC_RELAXED);
+}
+
+/* The waiting worker at home on QID with the fewest entries there, or NULL. */
+static struct worker *poorest_at_home(struct uring *u, unsigned int qid)
+{
+	struct worker *w, *best = NULL;
+
+	for (w = u->workers; w; w = w->next) {
+		bool waits = __atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) == PORT_WAITING;
+
+		if (w->home == qid && waits &&
+		    (!best || has_waiting(w, qid) < has_waiting(best, qid)))
+			best = w;
+	}
+	return best;
+}
+
+/* Who is found waiting and is not any more, went by itself: it looks for work. */
 static void nudge_one_locked(struct uring *u, unsigned int qid)
 {
 	struct worker *w;
 
-	for (w = u->workers; w; w = w->next)
-		if (w->home == qid && nudge(w))
+	while ((w = poorest_at_home(u, qid)))
+		if (nudge(w))
 			return;
 	for (w = u->workers; w; w = w->next)
 		if (nudge(w))
@@ -142,16 +161,21 @@ static void note_time(struct worker *w, uint64_t ns)
 
 /*
  * See uring.h: whether E's next request comes to the replying worker's ring. The
- * entry committed last is used next, so one that a worker gave away would bring
- * the next request of its core to the keeper, and that one, and so on.
+ * entry committed last is used next, so one that a worker gave away brings the
+ * next request of its core to the keeper, and that one, and so on, until it
+ * comes to a worker with less than its share. There is one: the shares together
+ * are more than all entries.
  */
 static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 {
+	unsigned int sharers = __atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED);
+	uint32_t all = __atomic_load_n(&count_block(u->session, e->qid)->entries, __ATOMIC_RELAXED);
+
 	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
 		return true;
-	if (e->qid != w->home && __atomic_load_n(&u->at_home[e->qid], __ATOMIC_RELAXED))
+	if (e->qid != w->home && sharers)
 		return false;
-	return __atomic_load_n(&w->port.avail[e->qid], __ATOMIC_RELAXED) < ENTRIES_MAX;
+	return has_waiting(w, e->qid) <= all / (sharers ?: 1);
 }
 
 static void inbox_push(struct port *p, struct entry *e)

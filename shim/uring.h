@@ -23,8 +23,9 @@
  * Where an entry is submitted next decides who serves the queue next:
  * - one worker in all (a single-threaded daemon): always on its own ring, and
  *   so its one thread comes to serve all queues with no help;
- * - else on its own ring when the queue is its home, or nobody's home, and few
- *   entries of it wait there already; on the keeper's ring otherwise.
+ * - else on its own ring when the queue is its home, or nobody's home, and no
+ *   more than its share of the entries waits there already; on the keeper's ring
+ *   otherwise, whose requests go to the waiting worker that has the fewest.
  *
  * No request waits for good. A queue in which no entry waits gets one before
  * its last entry's request goes to the daemon; a request that reached a worker
@@ -157,7 +158,10 @@ struct entry *uring_lane_pop(struct uring *u);
 /* Wakes the thread of P, which is the keeper's or in the list, under the lock. */
 void uring_nudge_port(struct uring *u, struct port *p);
 
-/* Wakes one waiting worker, if any, preferring one at home on core QID. */
+/*
+ * Wakes one waiting worker, if any: of those at home on core QID the one with
+ * the fewest entries waiting there, or else any.
+ */
 void uring_nudge_one(struct uring *u, unsigned int qid);
 
 /*
