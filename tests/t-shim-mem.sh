@@ -3,7 +3,7 @@
 # t-shim-mem.sh - a libfuse 3 daemon on the low-level interface, in every way it
 # can be run, under the exerciser; then what does not travel over the ring:
 # notifications, interrupts, poll.
-# shellcheck source=tests/lib-shim.sh disable=SC1091
+# shellcheck source=tests/lib-shim.sh disable=SC1091,SC2317
 . "$(dirname "$0")/lib-shim.sh"
 shim_begin "$@"
 
@@ -59,13 +59,15 @@ notifications() {
 	not_ok "$1: a notification about nothing fails" ctl inval_inode none 2>/dev/null
 }
 
+more_than() { [ "$(counter "$1")" -gt "$2" ]; }
+
 interrupts() {
 	local before
 	echo x > "$M/block"
 	before=$(counter interrupts)
 	timeout 0.5 head -c 1 "$M/block"
 	is "$1: a signal ends a blocked read" "$?" 124
-	ok "$1: by an INTERRUPT" wait_for 5 test "$(counter interrupts)" -gt "$before"
+	ok "$1: by an INTERRUPT" wait_for 5 more_than interrupts "$before"
 	head -c 10 "$M/block" > "$T/out" &
 	ok "$1: a read blocks" wait_for 5 grep -q blocked=1 "$M/.ctl"
 	is "$1: others do not" "$(timeout 2 stat -c %s "$M/block")" 2

@@ -143,6 +143,8 @@ else
 	skip "quota: needs the cpu controller of cgroup v1"
 fi
 
+all_are_normal() { [ "$(threads_say policy)" = SCHED_OTHER ]; }
+
 # First quiet, so that threads enter the idle class; then everybody wants the cores.
 busy_test() {
 	# shellcheck disable=SC2086 # an option or none
@@ -152,7 +154,7 @@ busy_test() {
 	start_hogs
 	good_load "busy cores, $1" 1000
 	ok "busy cores, $1: no thread stays in the idle class" \
-		wait_for 2 test "$(threads_say policy)" = SCHED_OTHER
+		wait_for 2 all_are_normal
 	stop_hogs
 	stop "busy cores, $1"
 }
