@@ -11,18 +11,17 @@
 #ifndef EX_H
 #define EX_H
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "ex-bytes.h"
 
 enum {
 	F_LINK		= 1 << 0,	/* hard links */
@@ -45,7 +44,6 @@ enum {
 };
 
 #define EX_RESULTS	8192
-#define EX_BUF		(4u << 20)
 
 struct ex {
 	unsigned int features;
@@ -62,8 +60,6 @@ struct section {
 	unsigned int needs;
 	int (*run)(struct ex *x);
 };
-
-static unsigned char ex_a[EX_BUF], ex_b[EX_BUF];
 
 static int ex_fail(struct ex *x, const char *file, int line, const char *what)
 {
@@ -84,34 +80,6 @@ static int ex_fail(struct ex *x, const char *file, int line, const char *what)
 #define CHECK_ERR(x, expr, err)						\
 	CHECK(x, (expr) < 0 && (errno == (err) || !((x)->features & F_ERRNO)))
 
-/* xorshift64*: the same sequence everywhere. */
-static uint64_t ex_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 2685821657736338717ull;
-}
-
-/* Fill BUF with bytes that depend on SEED and the offset in the file. */
-static void ex_fill(unsigned char *buf, size_t len, uint64_t seed, uint64_t off)
-{
-	for (size_t i = 0; i < len; i++) {
-		uint64_t v = (off + i) * 0x9e3779b97f4a7c15ull + seed * 0xc2b2ae3d27d4eb4full;
-
-		buf[i] = (unsigned char)(v >> 56) ^ (unsigned char)(v >> 24);
-	}
-}
-
-static uint64_t ex_hash(const unsigned char *buf, size_t len)
-{
-	uint64_t h = 1469598103934665603ull;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ buf[i]) * 1099511628211ull;
-	return h;
-}
-
 static int ex_write_at(int fd, const void *buf, size_t len, off_t off)
 {
 	size_t done = 0;
@@ -126,25 +94,6 @@ static int ex_write_at(int fd, const void *buf, size_t len, off_t off)
 		done += (size_t)ret;
 	}
 	return 0;
-}
-
-/* Bytes read, short only at the end of the file. */
-static ssize_t ex_read_at(int fd, void *buf, size_t len, off_t off)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		ssize_t ret = pread(fd, (char *)buf + done, len - done, off + (off_t)done);
-
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret < 0)
-			return -1;
-		if (ret == 0)
-			break;
-		done += (size_t)ret;
-	}
-	return (ssize_t)done;
 }
 
 /* Create NAME with LEN bytes of pattern SEED. */
