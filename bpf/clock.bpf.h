@@ -114,11 +114,17 @@ static __always_inline __u64 remaining(__u64 expires)
 	return expires > now ? expires - now : 0;
 }
 
-/* The same as FUSE writes it; a year for ever. */
+/*
+ * The same as FUSE writes it; a year for ever. What the kernel keeps it keeps for
+ * everybody: nothing that the file system did not give for that, if it decides who
+ * may have it.
+ */
 static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 				      uint64_t *sec, uint32_t *nsec)
 {
-	if (req->param[0] == MODE_ASKED)
+	__u64 mode = req->param[0];
+
+	if (mode == MODE_ASKED || (mode != MODE_AUTO && !(req->flags & EFUSE_REQ_PERMISSIONS)))
 		left = 0;
 	*sec = left == FOREVER ? 365 * 24 * 3600 : left / 1000000000;
 	*nsec = left == FOREVER ? 0 : left % 1000000000;

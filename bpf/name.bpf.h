@@ -80,17 +80,19 @@ static __always_inline bool name_is(const struct name *name, const struct name_k
 static __always_inline __u64 name_entry(struct efuse_request *req, const struct name_key *key,
 					struct fuse_entry_out *entry)
 {
+	struct node *dir = node_at(key->conn, key->parent);
 	struct name *name = name_at(key);
 	__u64 seq, asked, left;
 
-	if (!name || !slot_begin_read(&name->seq, &seq) || !name_is(name, key) ||
+	if (!name || !dir || !slot_begin_read(&name->seq, &seq) || !name_is(name, key) ||
 	    name->cred != cred_of(req))
 		return 0;
 	entry->nodeid = name->nodeid;
 	entry->generation = name->generation;
 	asked = name->asked;
 	left = remaining(name->expires);
-	if (!slot_end_read(&name->seq, seq) || name->changed > asked || !left)
+	/* The folder's number may be another's since. */
+	if (!slot_end_read(&name->seq, seq) || name->changed > asked || dir->forgotten > asked || !left)
 		return 0;
 	set_valid(req, left, &entry->entry_valid, &entry->entry_valid_nsec);
 	return asked;
