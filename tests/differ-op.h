@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * differ-op.h - the operations of the differential tester, and how they are
+ * drawn: each depends on seed and index alone, so that a sequence with some left
+ * out has the same others.
+ */
+#ifndef DIFFER_OP_H
+#define DIFFER_OP_H
+
+#include <sys/mman.h>
+#include <sys/xattr.h>
+
+#include "differ.h"
+
+#define DIFFER_MAX	9000	/* bytes, about, of a file */
+
+/* --- names ------------------------------------------------------------------- */
+
+static int64_t op_mkdir(struct place *p, const struct op *op)
+{
+	return result(mkdir(at(p, op->a), 0700 | (op->arg & 077)));
+}
+
+static int64_t op_rmdir(struct place *p, const struct op *op)
+{
+	return result(rmdir(at(p, op->a)));
+}
+
+static int64_t op_unlink(struct place *p, const struct op *op)
+{
+	return result(unlink(at(p, op->a)));
+}
+
+static int64_t op_symlink(struct place *p, const struct op *op)
+{
+	return result(symlink(op->b, at(p, op->a)));
+}
+
+static int64_t op_link(struct place *p, const struct op *op)
+{
+	return result(linkat(AT_FDCWD, at(p, op->a), AT_FDCWD, at(p, op->b), 0));
+}
+
+static int64_t op_mknod(struct place *p, const struct op *op)
+{
+	mode_t type = op->arg & 1 && !differ_no_pipes ? S_IFIFO : S_IFREG;
+
+	return result(mknod(at(p, op->a), type | 0644, 0));
+}
+
+static int64_t op_rename(struct place *p, const struct op *op)
+{
+	static const unsigned int flags[4] = { 0, 0, RENAME_NOREPLACE, RENAME_EXCHANGE };
+
+	return result(renameat2(AT_FDCWD, at(p, op->a), AT_FDCWD, at(p, op->b),
+				flags[op->arg & 3]));
+}
+
+static int64_t op_readlink(struct place *p, const struct op *op)
+{
+	char target[64];
+	ssize_t len = readlink(at(p, op->a), target, sizeof(target));
+
+	return len < 0 ? result(len) : (int64_t)(ex_hash((void *)target, (size_t)len) >> 1);
+}
+
+/* --- attributes -------------------------------------------------------------- */
+
+static int64_t op_stat(struct place *p, const struct op *op)
+{
+	struct stat st;
+
+	return result(stat(at(p, op->a), &st));
+}
+
+static int64_t op_access(struct place *p, const struct op *op)
+{
+	return result(faccessat(AT_FDCWD, at(p, op->a), (int)(op->arg & 7), AT_EACCESS));
+}
+
+static int64_t op_chmod(struct place *p, const struct op *op)
+{
+	return result(chmod(at(p, op->a), op->arg & 0777));
+}
+
+static int64_t op_chown(struct place *p, const struct op *op)
+{
+	uid_t uid = differ_uids[op->arg % DIFFER_USERS];
+
+	return result(lchown(at(p, op->a), uid, op->arg & 64 ? uid : (gid_t)-1));
+}
+
+static int64_t op_utimens(struct place *p, const struct op *op)
+{
+	struct timespec ts[2] = {
+		{ .tv_sec = op->arg % 2000000000, .tv_nsec = op->arg % 999999999 },
+		{ .tv_sec = op->arg % 1999999999, .tv_nsec = op->arg % 999999998 },
+	};
+
+	return result(utimensat(AT_FDCWD, at(p, op->a), ts, AT_SYMLINK_NOFOLLOW));
+}
+
+static int64_t op_truncate(struct place *p, const struct op *op)
+{
+	return result(truncate(at(p, op->a), (off_t)(op->arg % DIFFER_MAX)));
+}
+
+/* --- extended attributes ----------------------------------------------------- */
+
+static const char *const xattr_names[] = {
+	"user.a", "user.b", "user.a-name-that-has-more-than-thirty-two-bytes",
+};
+
+#define XATTR_NAMES	(sizeof(xattr_names) / sizeof(*xattr_names))
+
+static int64_t op_setxattr(struct place *p, const struct op *op)
+{
+	static const int flags[4] = { 0, 0, XATTR_CREATE, XATTR_REPLACE };
+	unsigned char value[128];
+
+	ex_fill(value, sizeof(value), op->arg, 0);
+	return result(lsetxattr(at(p, op->a), xattr_names[op->arg % XATTR_NAMES], value,
+				(op->arg >> 16) % sizeof(value), flags[op->arg >> 8 & 3]));
+}
+
+static int64_t op_removexattr(struct place *p, const struct op *op)
+{
+	return result(lremovexattr(at(p, op->a), xattr_names[op->arg % XATTR_NAMES]));
+}
+
+static int64_t op_getxattr(struct place *p, const struct op *op)
+{
+	char value[128];
+
+	return result(lgetxattr(at(p, op->a), xattr_names[op->arg % XATTR_NAMES], value,
+				(op->arg >> 8) % sizeof(value)));
+}
+
+/* --- contents ---------------------------------------------------------------- */
+
+static int open_at(struct place *p, const char *rel, int flags)
+{
+	return open(at(p, rel), flags | O_NONBLOCK | O_CLOEXEC, 0666);
+}
+
+static int64_t write_some(int fd, const struct op *op, bool append)
+{
+	size_t len = 1 + (op->arg >> 32) % 3000;
+
+	if (fd < 0)
+		return -errno;
+	ex_fill(ex_a, len, op->arg, 0);
+	return result(append ? write(fd, ex_a, len) :
+		      pwrite(fd, ex_a, len, (off_t)(op->arg % (DIFFER_MAX - 3000))));
+}
+
+static int64_t op_write(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_CREAT | O_RDWR);
+
+	return fd < 0 ? -errno : and_close(fd, write_some(fd, op, false));
+}
+
+static int64_t op_append(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_CREAT | O_WRONLY | O_APPEND);
+
+	return fd < 0 ? -errno : and_close(fd, write_some(fd, op, true));
+}
+
+static int64_t op_cut(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_WRONLY | O_TRUNC);
+
+	return fd < 0 ? -errno : and_close(fd, 0);
+}
+
+static int64_t op_excl(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_CREAT | O_EXCL | O_WRONLY);
+
+	return fd < 0 ? -errno : and_close(fd, 0);
+}
+
+static int64_t op_read(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_RDONLY);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = ex_read_at(fd, ex_b, 1 + (op->arg >> 32) % 5000, (off_t)(op->arg % DIFFER_MAX));
+	return and_close(fd, len <= 0 ? len : (int64_t)(ex_hash(ex_b, (size_t)len) >> 1));
+}
+
+static int64_t op_fallocate(struct place *p, const struct op *op)
+{
+	static const int modes[4] = {
+		0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	};
+	int fd = open_at(p, op->a, O_RDWR);
+
+	if (fd < 0)
+		return -errno;
+	return and_close(fd, fallocate(fd, modes[op->arg & 3], (off_t)(op->arg >> 8) % DIFFER_MAX,
+				       1 + (off_t)(op->arg >> 32) % 3000));
+}
+
+static int64_t op_copy(struct place *p, const struct op *op)
+{
+	off_t from = (off_t)(op->arg % 5000), to = (off_t)(op->arg >> 16) % 5000;
+	int in = open_at(p, op->a, O_RDONLY), out;
+	int64_t ret;
+
+	if (in < 0)
+		return -errno;
+	out = open_at(p, op->b, O_RDWR);
+	if (out < 0)
+		return and_close(in, out);
+	ret = copy_file_range(in, &from, out, &to, 1 + (op->arg >> 32) % 3000, 0);
+	ret = and_close(out, ret);
+	close(in);
+	return ret;
+}
+
+static int64_t op_mmap(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_RDWR);
+	unsigned char *map;
+	struct stat st;
+	int64_t ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
+		return and_close(fd, 0);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return and_close(fd, -1);
+	map[op->arg % (uint64_t)st.st_size] = (unsigned char)(op->arg >> 40);
+	ret = msync(map, (size_t)st.st_size, MS_SYNC);
+	munmap(map, (size_t)st.st_size);
+	return and_close(fd, ret);
+}
+
+/* --- files that stay open ---------------------------------------------------- */
+
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
+static int *slot_of(struct place *p, const struct op *op)
+{
+	return &p->slot[op->arg % DIFFER_SLOTS];
+}
+
+static int64_t op_hold(struct place *p, const struct op *op)
+{
+	int *slot = slot_of(p, op);
+
+	if (*slot >= 0)
+		close(*slot);
+	*slot = open_at(p, op->a, O_CREAT | O_RDWR);
+	if (*slot < 0)
+		return -errno;
+	if (is_file(*slot))
+		return 0;
+	close(*slot);	/* a pipe has a reader only where it is held */
+	*slot = -1;
+	return 0;
+}
+
+static int64_t op_let_go(struct place *p, const struct op *op)
+{
+	int *slot = slot_of(p, op), fd = *slot;
+
+	*slot = -1;
+	return fd < 0 ? -EBADF : result(close(fd));
+}
+
+static int64_t op_held_write(struct place *p, const struct op *op)
+{
+	return write_some(*slot_of(p, op), op, false);
+}
+
+static int64_t op_held_cut(struct place *p, const struct op *op)
+{
+	return result(ftruncate(*slot_of(p, op), (off_t)(op->arg >> 8) % DIFFER_MAX));
+}
+
+/* The result is what an observer compares: links and size of a file without a name. */
+static int64_t op_held_stat(struct place *p, const struct op *op)
+{
+	struct stat st;
+
+	if (fstat(*slot_of(p, op), &st))
+		return -errno;
+	return (int64_t)st.st_size << 32 | (int64_t)st.st_nlink << 16 | (int64_t)(st.st_mode & 07777);
+}
+
+static int64_t op_held_chmod(struct place *p, const struct op *op)
+{
+	return result(fchmod(*slot_of(p, op), (op->arg >> 8) & 0777));
+}
+
+/* --- the list ---------------------------------------------------------------- */
+
+static const struct op_kind op_kinds[] = {
+	{ "write", op_write, false }, { "write", op_write, false }, { "append", op_append, false },
+	{ "read", op_read, true },
+	{ "mkdir", op_mkdir, false }, { "mkdir", op_mkdir, false }, { "rmdir", op_rmdir, false },
+	{ "unlink", op_unlink, false }, { "unlink", op_unlink, false },
+	{ "rename", op_rename, false }, { "rename", op_rename, false },
+	{ "link", op_link, false }, { "symlink", op_symlink, false }, { "mknod", op_mknod, false },
+	{ "readlink", op_readlink, true }, { "stat", op_stat, true }, { "access", op_access, true },
+	{ "chmod", op_chmod, false }, { "chown", op_chown, false }, { "utimens", op_utimens, false },
+	{ "truncate", op_truncate, false }, { "cut", op_cut, false }, { "excl", op_excl, false },
+	{ "setxattr", op_setxattr, false }, { "setxattr", op_setxattr, false },
+	{ "removexattr", op_removexattr, false }, { "getxattr", op_getxattr, true },
+	{ "fallocate", op_fallocate, false }, { "copy", op_copy, false }, { "mmap", op_mmap, true },
+	{ "hold", op_hold, true }, { "let-go", op_let_go, true },
+	{ "held-write", op_held_write, true }, { "held-cut", op_held_cut, true },
+	{ "held-stat", op_held_stat, true }, { "held-chmod", op_held_chmod, true },
+};
+
+#define OP_KINDS	(sizeof(op_kinds) / sizeof(*op_kinds))
+
+/* Up to two folders and a name; a name can be a folder's or a file's. */
+static void draw_path(uint64_t *state, char *path)
+{
+	unsigned int r = (unsigned int)(ex_random(state) >> 20), depth = r % 4, n = 0;
+
+	for (; depth > 1; depth--, r /= 3)
+		n += (unsigned int)sprintf(path + n, "d%u/", r / 4 % 3);
+	r = (unsigned int)(ex_random(state) >> 20);
+	sprintf(path + n, r & 1 ? "d%u" : "f%u", r / 2 % (r & 1 ? 3 : 5));
+}
+
+/* behind: in 1,000 operations so many are done behind the mount. */
+static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
+			 unsigned int behind)
+{
+	uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15ull ^ ((uint64_t)index + 1) << 20;
+	struct op op = { .index = index };
+
+	for (int i = 0; i < 3; i++)
+		ex_random(&state);
+	op.kind = &op_kinds[ex_random(&state) % OP_KINDS];
+	op.user = ex_random(&state) % 5 < 2 ? 0 : (unsigned int)(ex_random(&state) % users);
+	op.behind = ex_random(&state) % 1000 < behind && !op.kind->here;
+	op.thorough = ex_random(&state) % 4 == 0;
+	op.arg = ex_random(&state);
+	draw_path(&state, op.a);
+	draw_path(&state, op.b);
+	return op;
+}
+
+#endif

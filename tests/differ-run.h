@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * differ-run.h - does one operation everywhere, tells the file system of what was
+ * done behind the mount, or waits until it must be seen, and looks.
+ */
+#ifndef DIFFER_RUN_H
+#define DIFFER_RUN_H
+
+#include <grp.h>
+#include <sys/fsuid.h>
+#include <time.h>
+
+#include "differ-look.h"
+
+struct setup {
+	char dir[PLACES][PATH_MAX / 2];
+	uint64_t seed;
+	unsigned int ops, procs, users;
+	unsigned int behind;	/* of 1,000 operations */
+	unsigned int wait_ms;	/* until what was done behind the mount is seen */
+	bool notify;		/* the file system is told of it */
+	bool any_error;		/* which of two errors comes is the file system's choice */
+};
+
+static struct setup setup;
+
+static void be(unsigned int user)
+{
+	setfsgid(differ_uids[user]);
+	setfsuid(differ_uids[user]);
+}
+
+/* --- behind the mount -------------------------------------------------------- */
+
+#define TOUCHED	8
+
+/* Inode numbers that an operation may have to do with. */
+struct touched {
+	ino_t ino[TOUCHED];
+	int n;
+};
+
+static void touch_one(struct touched *t, const char *path)
+{
+	struct stat st;
+
+	if (t->n < TOUCHED && !lstat(path, &st))
+		t->ino[t->n++] = st.st_ino;
+}
+
+static const char *folder_of(const char *rel, char *buf)
+{
+	const char *slash = strrchr(rel, '/');
+
+	snprintf(buf, 24, "%.*s", slash ? (int)(slash - rel) : 1, slash ? rel : ".");
+	return buf;
+}
+
+static void touch_name(struct touched *t, struct place *backing, const char *rel)
+{
+	char folder[24];
+
+	touch_one(t, at(backing, rel));
+	touch_one(t, at(backing, folder_of(rel, folder)));
+}
+
+/* Whether the file may be in another folder than the name is. */
+static bool has_links(struct place *backing, const char *rel)
+{
+	char part[24];
+	struct stat st;
+
+	for (size_t n = 1; n <= strlen(rel); n++) {
+		snprintf(part, sizeof(part), "%.*s", (int)n, rel);
+		if ((rel[n] == '/' || !rel[n]) && !lstat(at(backing, part), &st) &&
+		    S_ISLNK(st.st_mode))
+			return true;
+	}
+	return false;
+}
+
+static int tell(int ctl, const char *what, ino_t ino, const char *name)
+{
+	char line[128];
+	int len = snprintf(line, sizeof(line), "%s %llu %s\n", what, (unsigned long long)ino, name);
+
+	return pwrite(ctl, line, (size_t)len, 0) == len ? 0 : -1;
+}
+
+static int tell_name(int ctl, struct place *backing, const char *rel)
+{
+	const char *slash = strrchr(rel, '/');
+	char folder[24];
+	struct stat st;
+
+	if (lstat(at(backing, folder_of(rel, folder)), &st) || !S_ISDIR(st.st_mode))
+		return 0;
+	return tell(ctl, "entry", st.st_ino, slash ? slash + 1 : rel);
+}
+
+static int tell_all(int ctl, const struct touched *t, struct place *backing, const struct op *op)
+{
+	for (int i = 0; i < t->n; i++)
+		if (tell(ctl, "inode", t->ino[i], ""))
+			return -1;
+	return tell_name(ctl, backing, op->a) || tell_name(ctl, backing, op->b) ? -1 : 0;
+}
+
+/* The operation in the backing folder, until the mount must show it. */
+static int64_t run_behind(struct place *places, const struct op *op, int ctl)
+{
+	struct timespec ts = { .tv_nsec = setup.wait_ms % 1000 * 1000000L,
+			       .tv_sec = setup.wait_ms / 1000 };
+	struct touched t = { .n = 0 };
+	int64_t ret;
+
+	be(0);
+	touch_name(&t, &places[BACKING], op->a);
+	touch_name(&t, &places[BACKING], op->b);
+	be(op->user);
+	ret = op->kind->run(&places[BACKING], op);
+	be(0);
+	touch_one(&t, at(&places[BACKING], op->a));
+	touch_one(&t, at(&places[BACKING], op->b));
+	if (setup.notify && tell_all(ctl, &t, &places[BACKING], op))
+		return -EBADMSG;
+	if (setup.wait_ms)
+		nanosleep(&ts, NULL);
+	be(op->user);
+	return ret;
+}
+
+/* --- one operation ----------------------------------------------------------- */
+
+static bool same_result(int64_t a, int64_t b)
+{
+	return a == b || (setup.any_error && a < 0 && b < 0);
+}
+
+static int look_around(struct place *places, const struct op *op)
+{
+	char folder[24];
+
+	return look(places, PLACES, op->a, op->thorough) ||
+	       look(places, PLACES, op->b, op->thorough) ||
+	       look(places, PLACES, folder_of(op->a, folder), op->thorough) ||
+	       (op->thorough && look(places, PLACES, folder_of(op->b, folder), false));
+}
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "2", 1) == 1)
+		close(fd);
+}
+
+/* Does it everywhere and looks. Returns 1, and look_why, if there is a difference. */
+static int run_one(struct place *places, const struct op *op, int ctl)
+{
+	int64_t got, want;
+	int found;
+
+	if (op->arg % 509 == 0)
+		drop_caches();
+	be(op->user);
+	if (op->behind && !has_links(&places[BACKING], op->a) && !has_links(&places[BACKING], op->b))
+		got = run_behind(places, op, ctl);
+	else
+		got = op->kind->run(&places[MOUNT], op);
+	want = op->kind->run(&places[SECOND], op);
+	found = same_result(got, want) ? 0 : differs("result", op->a, SECOND, got, want);
+	found = found || look_around(places, op);
+	be(0);
+	return found;
+}
+
+/* --- a sequence -------------------------------------------------------------- */
+
+static int make_places(struct place *places, const char *name)
+{
+	for (int i = 0; i < PLACES; i++) {
+		snprintf(places[i].root, sizeof(places[i].root), "%s/%s", setup.dir[i], name);
+		for (int s = 0; s < DIFFER_SLOTS; s++)
+			places[i].slot[s] = -1;
+		if (i != BACKING && mkdir(places[i].root, 0777))
+			return -1;
+		if (i != BACKING && chmod(places[i].root, 0777))
+			return -1;
+	}
+	return 0;
+}
+
+static void close_slots(struct place *places)
+{
+	for (int i = 0; i < PLACES; i++)
+		for (int s = 0; s < DIFFER_SLOTS; s++)
+			if (places[i].slot[s] >= 0)
+				close(places[i].slot[s]);
+}
+
+/*
+ * The operations of a sequence that keep does not leave out, in the folder name.
+ * Returns 0, 1 for a difference after operation *at_op, or -1 if it cannot run.
+ */
+static int run_sequence(const char *name, uint64_t seed, unsigned int count, const char *keep,
+			unsigned int *at_op)
+{
+	static struct place places[PLACES];
+	char path[PATH_MAX];
+	int found = 0, ctl = -1;
+
+	snprintf(path, sizeof(path), "%s/.ctl", setup.dir[MOUNT]);
+	if (setup.notify)
+		ctl = open(path, O_WRONLY | O_CLOEXEC);
+	if (make_places(places, name) || (setup.notify && ctl < 0))
+		return -1;
+	for (unsigned int i = 0; i < count && !found; i++) {
+		struct op op = op_draw(seed, i, setup.users, setup.behind);
+
+		*at_op = i;
+		if (!keep || keep[i])
+			found = run_one(places, &op, ctl);
+	}
+	close_slots(places);
+	found = found || look_tree(places, PLACES, ".");
+	if (ctl >= 0)
+		close(ctl);
+	return found;
+}
+
+#endif
