@@ -42,7 +42,8 @@ DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g opens
               openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
 DEPS_DEB   := debhelper dpkg-dev lintian
 DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
-              xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3
+              xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3 \
+              flex bison bc
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -105,7 +106,8 @@ BENCHES  := $(BENCH_SRCS:bench/%.c=$(O)/bench/%)
 MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
-        module bpf install-bpf uninstall-bpf deps-vm check-vm bench-vm
+        module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
+        check-differ check-fuzz-ioctl check-storm bench-vm
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -262,7 +264,7 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(O)/tests/fs-mem $(O)/tests/prog-exercise $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
+VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mirror prog-exercise prog-differ) $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)
@@ -276,6 +278,37 @@ check-vm:	## boot Debian's 6.12 kernel with the driver and test it there (skips 
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
 		OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+
+# A kernel that watches itself; it and the driver for it are built for this alone.
+DEBUG_KDIR := $(O)/vm/debug-kernel
+VM_DEBUG = VM_KERNEL='$(abspath $(DEBUG_KDIR))/arch/x86/boot/bzImage' VM_DIR='$(abspath $(O))/vm/debug-run' \
+	VM_KO='$(abspath $(O))/vm/debug-module/kernel/efuse.ko' VM_MEMORY=3G VM_SECONDS=$(or $(VM_SECONDS),2400) VM_TESTS='$(or $(VM_TESTS),t-*)'
+
+debug-kernel:
+	$(Q)nice -n 10 tests/vm/debug-kernel.sh '$(LINUX_SRC)' $(O)/vm
+	$(Q)$(MAKE) O=$(O)/vm/debug-module KDIR='$(abspath $(DEBUG_KDIR))' module
+
+check-vm-debug:	## the same on a kernel built with lockdep, KASAN, kmemleak and fault injection
+	$(Q)if DEBUG=1 KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) debug-kernel && \
+		$(VM_DEBUG) VM_ENV='$(or $(VM_ENV),TEST_SECONDS=1200)' OUT='$(abspath $(O))' KDIR='$(KDIR)' \
+		tests/vm/run.sh; fi
+
+# What takes long is short in these two; the whole of it, by hand:
+OPS ?= 200000
+CALLS ?= 1000000
+STORM_SECONDS ?= 600
+LONG = VM_SECONDS=$(or $(VM_SECONDS),14400) VM_ENV='TEST_SECONDS=14000
+
+check-differ:	## the differential tester alone: OPS operations (200000) from DIFFER_SEED on
+	$(Q)$(MAKE) check-vm VM_TESTS='t-differ*' \
+		$(LONG) DIFFER_OPS=$(shell expr $(OPS) / 15) DIFFER_SEED=$(or $(DIFFER_SEED),1) $(VM_ENV)'
+
+check-fuzz-ioctl:	## random ioctls alone: CALLS of them (1000000)
+	$(Q)$(MAKE) check-vm VM_TESTS='t-fuzz-ioctl*' $(LONG) FUZZ_CALLS=$(CALLS) $(VM_ENV)'
+
+check-storm:	## on the debug kernel: everything taken away under load, for STORM_SECONDS (600)
+	$(Q)$(MAKE) check-vm-debug VM_TESTS='t-storm*' $(LONG) STORM_SECONDS=$(STORM_SECONDS) $(VM_ENV)'
 
 bench-vm:	## instructions of a request in that machine, with and without the driver
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
@@ -354,4 +387,4 @@ check-deb: deb	## lintian; install, divert and remove them in a root of their ow
 clean:	## remove out/
 	rm -rf out
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path '*/vm/debug-*' -prune -o -type f -name '*.d' -print 2>/dev/null)

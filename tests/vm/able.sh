@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # able.sh: whether this machine can build the driver and boot a kernel with it.
-# $KDIR and $LINUX_SRC are as make(1) has them. If not, it says what is missing,
-# as a skipped test, and leaves with 1.
+# $KDIR and $LINUX_SRC are as make(1) has them; with $DEBUG it has to build a kernel
+# as well. If not, it says what is missing, as a skipped test, and leaves with 1.
 set -u
 
 missing=
@@ -19,6 +19,9 @@ command -v python3 >/dev/null || lacks python3
 command -v cpio >/dev/null || lacks cpio
 [ -x /bin/busybox ] || lacks busybox-static
 [ -e "$LINUX_SRC" ] || lacks linux-source-6.12
+for c in ${DEBUG:+flex bison bc}; do
+	command -v "$c" >/dev/null || lacks "$c"
+done
 if [ -f "$KDIR/Makefile" ]; then
 	[ -r "/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}" ] ||
 		lacks "linux-image-${KDIR#/usr/src/linux-headers-}"

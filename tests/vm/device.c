@@ -3,11 +3,12 @@
  * device.c - mounts a FUSE device by hand and leaves the rest to a file system
  * that knows nothing of it.
  *
- *   [POLICY=NAME[:PARAM[:PARAM]]] device DEVICE TYPE DIR COMMAND...
+ *   [POLICY=NAME[:PARAM[:PARAM]]] [OPTIONS=...] device DEVICE TYPE DIR COMMAND...
  *
  * DEVICE is opened and mounted on DIR as TYPE, then COMMAND is executed with
  * /dev/fd/N as its last argument, which libfuse 3 takes for a mounted device.
- * With POLICY the connection chooses that one.
+ * With POLICY the connection chooses that one. OPTIONS are mount options, by
+ * default allow_other,default_permissions.
  */
 #include <fcntl.h>
 #include <linux/efuse.h>
@@ -33,14 +34,15 @@ static int choose_policy(int fd, const char *text)
 
 int main(int argc, char **argv)
 {
+	const char *more = getenv("OPTIONS");
 	char options[128], place[32], *args[64] = { NULL };
 	int fd, n;
 
 	if (argc < 5 || argc > 60)
 		return 2;
 	fd = open(argv[1], O_RDWR);
-	snprintf(options, sizeof(options),
-		 "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions", fd);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,%s", fd,
+		 more ? more : "allow_other,default_permissions");
 	if (fd < 0 || mount("device", argv[3], argv[2], MS_NOSUID | MS_NODEV, options)) {
 		perror("device: mount");
 		return 1;

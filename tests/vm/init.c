@@ -2,7 +2,10 @@
 /*
  * init.c - the first process of the test machine: loads the driver, runs every
  * file of /tests one at a time, unloads the driver, looks through the kernel's
- * log and turns the machine off. Says what it finds as TAP on the console.
+ * log and turns the machine off. Says what it finds as TAP on the console. What a
+ * kernel that watches itself has to say besides is asked for: lockdep, kmemleak.
+ *
+ * $TEST_SECONDS, from the kernel's command line, is how long a test may take.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,8 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TEST_SECONDS	240
+#define TEST_SECONDS	600
 #define LOG_SIZE	(1 << 20)
+#define LEAKS		"/sys/kernel/debug/kmemleak"
 
 static void report(int good, const char *what)
 {
@@ -43,6 +47,16 @@ static void mount_all(void)
 		if (mount(table[i][0], table[i][1], table[i][0], 0, NULL))
 			die(table[i][1]);
 	chmod("/tmp", 01777);
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);	/* if there is one */
+}
+
+static void write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		printf("# %s: %s\n", path, strerror(errno));
+	close(fd);
 }
 
 static void load_driver(void)
@@ -61,7 +75,7 @@ static void unload_driver(void)
 {
 	int err = -1;
 
-	for (int i = 0; i < 50 && err; i++) {
+	for (int i = 0; i < 300 && err; i++) {
 		err = (int)syscall(SYS_delete_module, "efuse", O_NONBLOCK);
 		if (err)
 			usleep(100000);
@@ -74,8 +88,10 @@ static void unload_driver(void)
 /* In the child: a group of its own, so that everything it started can be ended. */
 static void exec_test(const char *path)
 {
+	const char *seconds = getenv("TEST_SECONDS");
+
 	setpgid(0, 0);
-	alarm(TEST_SECONDS);
+	alarm(seconds ? (unsigned int)atoi(seconds) : TEST_SECONDS);
 	if (strstr(path, ".sh"))
 		execl("/bin/sh", "sh", path, (char *)NULL);
 	else
@@ -124,7 +140,7 @@ static int is_complaint(const char *line)
 {
 	static const char * const words[] = {
 		"BUG:", "WARNING:", "Oops", "KASAN", "general protection", "possible recursive",
-		"possible circular", "blocked for more than", "Objects remaining", "memory leak",
+		"possible circular", "blocked for more than", "Objects remaining", "suspected memory leak",
 		"stuck for", "invalid opcode",
 	};
 
@@ -149,15 +165,57 @@ static void scan_log(void)
 	report(n > 0 && !found, "the kernel's log holds no complaint");
 }
 
+/* An object counts when it is some seconds old and two scans did not find it. */
+static void scan_leaks(void)
+{
+	char line[512];
+	int found = 0;
+	FILE *f;
+
+	if (access(LEAKS, R_OK))
+		return;
+	for (int i = 0; i < 2; i++) {
+		sleep(6);
+		write_to(LEAKS, "scan");
+	}
+	f = fopen(LEAKS, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		found += !strncmp(line, "unreferenced", 12);
+		printf("# %s", line);
+	}
+	report(f && !found, "the kernel lost no memory");
+	if (f)
+		fclose(f);
+}
+
+/* After a complaint, or when it is out of memory, it looks no further. */
+static void check_lockdep(void)
+{
+	FILE *f = fopen("/proc/lockdep_stats", "r");
+	char line[256];
+	int on = 0;
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, " debug_locks: %d", &on);
+	report(on == 1, "lockdep was at it all the time");
+	fclose(f);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	setenv("PATH", "/bin", 1);
 	setenv("TMPDIR", "/tmp", 1);
 	mount_all();
+	if (!access(LEAKS, R_OK))
+		write_to(LEAKS, "clear");
 	load_driver();
 	run_tests();
 	unload_driver();
+	scan_leaks();
+	check_lockdep();
 	scan_log();
 	printf("vm: done\n");
 	sync();

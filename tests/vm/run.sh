@@ -7,14 +7,17 @@
 # The machine is emulated, needs no privilege, has no network and no disk, and
 # is ended after $VM_SECONDS. The guest's tests are t-*.sh and t-*.c beside us;
 # VM_TESTS='t-policy*' runs only those. With VM_ICOUNT=1 the machine has one core,
-# and a nanosecond on its clock is one instruction.
+# and a nanosecond on its clock is one instruction. VM_ENV='NAME=VALUE ...' is what
+# the tests find in their environment. VM_KERNEL and VM_KO are another kernel and
+# the driver for it, VM_MEMORY is its memory, VM_DIR is where its own files go.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-: "${OUT:?the build folder}" "${KDIR:?the kernel headers}" "${VM_SECONDS:=600}" "${VM_TESTS:=t-*}"
+: "${OUT:?the build folder}" "${KDIR:?the kernel headers}" "${VM_SECONDS:=1500}" "${VM_TESTS:=t-*}"
 vm=$OUT/vm
-log=$vm/console.log
-kernel=/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}
+: "${VM_KERNEL:=/boot/vmlinuz-${KDIR#/usr/src/linux-headers-}}" "${VM_KO:=$OUT/kernel/efuse.ko}"
+: "${VM_DIR:=$vm}" "${VM_ENV:=}" "${VM_MEMORY:=2G}"
+log=$VM_DIR/console.log
 
 # with_libraries FILE...: the files and the shared libraries they load.
 with_libraries() {
@@ -33,7 +36,7 @@ fill_root() {
 	ln -s bin "$root/sbin"
 	cp /bin/busybox "$root/bin/"
 	for f in sh cat chmod cut dd df echo env find grep head id kill ln ls mkdir mount mv ps readlink \
-		rm rmdir sed seq sleep sort stat su sync tail touch tr truncate umount wc cmp; do
+		rm rmdir sed seq sleep sort stat su sync tail taskset touch tr truncate umount wc cmp; do
 		ln -s busybox "$root/bin/$f"
 	done
 	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n' > "$root/etc/passwd"
@@ -41,7 +44,7 @@ fill_root() {
 	: > "$root/etc/mtab"
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
-	with_libraries "$OUT/tests/fs-mem" "$OUT/tests/prog-exercise" "$OUT/bin/efuse" \
+	with_libraries "$OUT"/tests/fs-{mem,mirror} "$OUT"/tests/prog-{exercise,differ} "$OUT/bin/efuse" \
 		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "$vm/device" "$vm/bpfmap" "$vm/cost" |
 		while read -r f; do
 			case $f in
@@ -61,14 +64,14 @@ fill_root() {
 	f=$(gcc -print-file-name=libgcc_s.so.1)
 	install -D "$(readlink -f "$f")" "$root/lib/x86_64-linux-gnu/libgcc_s.so.1"
 	cp "$vm/init" "$root/init"
-	strip --strip-debug -o "$root/lib/efuse.ko" "$OUT/kernel/efuse.ko"
+	strip --strip-debug -o "$root/lib/efuse.ko" "$VM_KO"
 }
 
 make_initramfs() {
 	local root
 	root=$(mktemp -d) || exit 1
 	fill_root "$root"
-	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) > "$vm/initramfs.gz"
+	(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) > "$VM_DIR/initramfs.gz"
 	rm -rf "$root"
 }
 
@@ -77,10 +80,10 @@ boot() {
 	[ "${VM_ICOUNT:-0}" = 0 ] || cpu="-accel tcg -icount shift=0,sleep=off -smp 1"
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \
-		$cpu -cpu max -m 2G -nographic -no-reboot -nic none \
-		-kernel "$kernel" -initrd "$vm/initramfs.gz" \
-		-append 'console=ttyS0 panic=-1 mitigations=off nokaslr quiet loglevel=1' \
-		< /dev/null 2>&1 | tr -d '\r' | tee "$log" | grep --line-buffered -aE '^(# run|not ok|#)|SKIP'
+		$cpu -cpu max -m "$VM_MEMORY" -nographic -no-reboot -nic none \
+		-kernel "$VM_KERNEL" -initrd "$VM_DIR/initramfs.gz" \
+		-append 'console=ttyS0 panic=-1 mitigations=off nokaslr quiet loglevel=1 '"$VM_ENV" \
+		< /dev/null 2>&1 | stdbuf -oL tr -d '\r' | tee "$log" | grep --line-buffered -aE '^(# run|not ok|#)|SKIP'
 }
 
 # Every test and the guest itself must have reached their ends.
@@ -99,6 +102,7 @@ summary() {
 	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
+mkdir -p "$VM_DIR"
 make_initramfs
 boot
 summary

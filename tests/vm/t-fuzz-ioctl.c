@@ -2,10 +2,10 @@
 /*
  * t-fuzz-ioctl.c - random ioctls by an ordinary user on two devices, one of them
  * mounted: numbers near the known ones, structures near the good ones, pointers
- * near a page that is not there. The seed is fixed, or the first argument; the
- * second is the number of calls. What must hold: every call returns, with 0 or a
- * sensible errno, an answer writes nothing behind the structure, and a good HELLO
- * still works.
+ * near a page that is not there. The seed is fixed, or $FUZZ_SEED; $FUZZ_CALLS is
+ * the number of calls. What must hold: every call returns, with 0 or a sensible
+ * errno, an answer writes nothing behind the structure, and a good HELLO still
+ * works.
  */
 #include <fcntl.h>
 #include <linux/efuse.h>
@@ -119,11 +119,12 @@ static int run(long calls)
 	return tap_finish();
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
+	const char *seed = getenv("FUZZ_SEED"), *calls = getenv("FUZZ_CALLS");
 	int status = 1;
 
-	state = argc > 1 ? strtoull(argv[1], NULL, 0) | 1 : 20240607;
+	state = seed ? strtoull(seed, NULL, 0) | 1 : 20240607;
 	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < 2; i++)
 		devs[i] = open("/dev/efuse", O_RDWR | O_CLOEXEC);
@@ -132,7 +133,7 @@ int main(int argc, char **argv)
 	if (fork() == 0) {
 		if (setgid(1000) || setuid(1000))
 			return 2;
-		return run(argc > 2 ? atol(argv[2]) : CALLS);
+		return run(calls ? atol(calls) : CALLS);
 	}
 	close(devs[1]);
 	wait(&status);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * t-storm.c - policies are chosen, replaced and removed, mounts taken away, file
+ * systems killed and the driver unloaded while other processes use the mounts.
+ *
+ *   STORM_SECONDS=20 STORM_SEED=1 t-storm
+ *
+ * Nobody counts on any result but these: whatever is called returns, a file system
+ * that was asked to end does end, which ours do not if more was forgotten than
+ * they had counted, and at the end a mount works. The kernel's log tells the rest.
+ */
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <linux/efuse.h>
+
+#include "differ-op.h"
+#include "tap.h"
+
+#define MOUNTERS	2
+#define USERS		2	/* processes on each mount */
+#define GRACE		60	/* seconds for what is under way to end */
+
+struct mounted {
+	char dir[32], source[32];
+	int dev;
+	pid_t daemon, users[USERS];
+};
+
+static time_t end_time;
+static uint64_t state;
+
+static unsigned int draw(unsigned int n)
+{
+	return (unsigned int)(ex_random(&state) >> 24) % n;
+}
+
+static bool goes_on(void)
+{
+	return time(NULL) < end_time;
+}
+
+static void nap(unsigned int ms)
+{
+	struct timespec ts = { .tv_nsec = ms % 1000 * 1000000L, .tv_sec = ms / 1000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* --- those who use a mount --------------------------------------------------- */
+
+static void use_one(struct place *p, unsigned int i)
+{
+	struct op op = op_draw(state, i, 1, 0);
+
+	op.kind->run(p, &op);
+	if (i % 64 == 0)
+		sync();
+}
+
+static pid_t start_user(const struct mounted *m)
+{
+	struct place p = { .slot = { -1, -1, -1, -1 } };
+	pid_t pid;
+
+	ex_random(&state);
+	pid = fork();
+	if (pid)
+		return pid;
+	close(m->dev);	/* or the connection outlives its file system */
+	snprintf(p.root, sizeof(p.root), "%s", m->dir);
+	for (unsigned int i = 0; ; i++)
+		use_one(&p, i);
+}
+
+/* --- mounts ------------------------------------------------------------------ */
+
+static pid_t start_daemon(const struct mounted *m)
+{
+	char place[32], timeout[32];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	snprintf(place, sizeof(place), "/dev/fd/%d", m->dev);
+	snprintf(timeout, sizeof(timeout), "--timeout=%u", draw(2) * 10);
+	execlp("fs-mirror", "fs-mirror", m->source, "-f", timeout, place, NULL);
+	_exit(127);
+}
+
+static int mount_one(struct mounted *m)
+{
+	char options[128];
+
+	m->dev = open("/dev/efuse", O_RDWR);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,"
+		 "allow_other%s", m->dev, draw(2) ? ",default_permissions" : "");
+	if (m->dev < 0)
+		return -1;
+	if (mount("storm", m->dir, "efuse", MS_NOSUID | MS_NODEV, options)) {
+		close(m->dev);
+		return -1;
+	}
+	return 0;
+}
+
+static void choose(int dev)
+{
+	static const char *const names[] = { "generic", "generic", "generic", "count", "deny", "", "none" };
+	struct efuse_policy policy = {
+		.size = sizeof(policy), .param = { draw(4), draw(3) * 10000000 },
+	};
+
+	strcpy(policy.name, names[draw(sizeof(names) / sizeof(*names))]);
+	ioctl(dev, EFUSE_IOC_POLICY, &policy);
+}
+
+/* Until a daemon that was asked to end has ended; 0 if it did well. */
+static int await(pid_t pid)
+{
+	int status = -1;
+
+	for (int ms = 0; ms < GRACE * 1000; ms += 10) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		nap(10);
+	}
+	return -1;
+}
+
+static void say(const char *what)
+{
+	printf("# storm: %s\n", what);
+	fflush(stdout);
+}
+
+/* One of the ways in which a mount ends. Returns 0, or 1 if it does not. */
+static int end_mount(struct mounted *m)
+{
+	unsigned int how = draw(4);
+	int status, bad = 0;
+
+	if (how == 0)
+		kill(m->daemon, SIGKILL);
+	if (how == 1)
+		umount2(m->dir, MNT_FORCE);
+	if (how <= 2)
+		choose(m->dev);
+	close(m->dev);
+	if (how == 3)
+		umount2(m->dir, MNT_DETACH);
+	nap(draw(30));
+	for (int i = 0; i < USERS; i++) {
+		kill(m->users[i], SIGKILL);
+		bad |= await(m->users[i]) == -1;
+	}
+	if (how != 3 && umount2(m->dir, 0) && umount2(m->dir, MNT_DETACH))
+		bad = 1;
+	if (bad)
+		say("a user of the mount does not end, or it cannot be unmounted");
+	status = await(m->daemon);
+	if (status == 0 || (how == 0 && WIFSIGNALED(status)) || how == 1)
+		return bad;
+	printf("# storm: the file system ended with status %#x, way %u\n", status, how);
+	return 1;
+}
+
+/* A mount's life. Returns 0 or 1. */
+static int one_life(struct mounted *m)
+{
+	if (mount_one(m)) {
+		nap(20);	/* the driver is just away */
+		return 0;
+	}
+	if (draw(2))
+		choose(m->dev);
+	m->daemon = start_daemon(m);
+	for (int i = 0; i < USERS; i++)
+		m->users[i] = start_user(m);
+	for (unsigned int i = draw(150); i && goes_on(); i--) {
+		choose(m->dev);
+		nap(draw(12));
+	}
+	return end_mount(m);
+}
+
+static int mounter(int who)
+{
+	struct mounted m = { .dev = -1 };
+	int bad = 0, lives = 0;
+
+	snprintf(m.dir, sizeof(m.dir), "/mnt/storm-%d", who);
+	snprintf(m.source, sizeof(m.source), "/tmp/storm-%d", who);
+	if ((mkdir(m.dir, 0755) || mkdir(m.source, 0755)) && errno != EEXIST)
+		return 1;
+	for (; goes_on() && !bad; lives++)
+		bad = one_life(&m);
+	printf("# storm: %d mounts\n", lives);
+	fflush(stdout);
+	return bad;
+}
+
+/* --- policies and the driver ------------------------------------------------- */
+
+static void run_quietly(const char *a, const char *b)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		execlp("efuse", "efuse", "load", a, b, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static int loader(int who)
+{
+	static const char *const names[] = { "generic", "count", "deny" };
+	char path[64];
+	int calls = 0;
+
+	(void)who;
+	for (; goes_on(); calls++) {
+		const char *name = names[draw(3)];
+
+		snprintf(path, sizeof(path), "/lib/bpf/%s.bpf.o", name);
+		if (draw(3))
+			run_quietly(path, NULL);
+		else
+			run_quietly("-u", name);
+		nap(draw(50));
+	}
+	for (int i = 0; i < 3; i++)
+		run_quietly("-u", names[i]);
+	printf("# storm: %d policies loaded or removed\n", calls);
+	fflush(stdout);
+	return 0;
+}
+
+/* Now and then nobody uses it, and it goes: then it is loaded again. */
+static int remover(int who)
+{
+	int fd = open("/lib/efuse.ko", O_RDONLY | O_CLOEXEC), gone = 0, calls = 0, err = 0;
+
+	(void)who;
+	for (; goes_on() && !err; calls++) {
+		if (!syscall(SYS_delete_module, "efuse", O_NONBLOCK)) {
+			gone++;
+			nap(draw(20));
+			err = syscall(SYS_finit_module, fd, "", 0) ? errno : 0;
+		}
+		nap(draw(20));
+	}
+	printf("# storm: unloading the driver was tried %d times, and it was %d times\n", calls, gone);
+	fflush(stdout);
+	close(fd);
+	return err != 0;
+}
+
+/* --- all of it --------------------------------------------------------------- */
+
+static pid_t begin(int (*run)(int), int who)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	state = state * 31 + 7;
+	pid = fork();
+	if (pid == 0)
+		_exit(run(who));
+	return pid;
+}
+
+static int storm(void)
+{
+	pid_t pids[MOUNTERS + 2];
+	int bad = 0;
+
+	for (int i = 0; i < MOUNTERS; i++)
+		pids[i] = begin(mounter, i);
+	pids[MOUNTERS] = begin(loader, 0);
+	pids[MOUNTERS + 1] = begin(remover, 0);
+	while (goes_on())
+		nap(200);
+	for (int i = 0; i < MOUNTERS + 2; i++)
+		bad |= await(pids[i]);
+	return bad;
+}
+
+static int works(void)
+{
+	struct mounted m = { .dir = "/mnt/storm-0", .source = "/tmp/storm-0" };
+	struct stat st;
+	int bad;
+
+	if (mount_one(&m))
+		return -errno;
+	m.daemon = start_daemon(&m);
+	bad = stat("/mnt/storm-0/.ctl", &st) ? -errno : 0;
+	close(m.dev);
+	umount2(m.dir, MNT_DETACH);
+	return await(m.daemon) ? -ETIMEDOUT : bad;
+}
+
+int main(void)
+{
+	const char *seconds = getenv("STORM_SECONDS"), *seed = getenv("STORM_SEED");
+
+	state = seed ? strtoull(seed, NULL, 0) * 2 + 1 : 20240611;
+	end_time = time(NULL) + (seconds ? atoi(seconds) : 20);
+	setenv("EFUSE_POLICY_LOADER", "/bin/efuse-policy", 1);
+	if (symlink("/proc/self/fd", "/dev/fd") && errno != EEXIST)
+		return 2;
+	tap_ok("everything returned, and ended well", storm() == 0);
+	tap_is("a mount afterwards", works(), 0);
+	return tap_finish();
+}
