@@ -8,11 +8,11 @@
  * was complete is not used: it may have been answered before it. So a reply that
  * raced a change does no harm whenever it comes, and nothing has to be removed.
  *
- * All tables are arrays, and a thing's place in them is a hash of what it is. A
- * place holds what was learnt last by any of the things that share it, and the
- * last change of any of them; a table never grows and never forgets a change.
- * The kernel's hash tables would not do: they reuse an element while somebody
- * reads it.
+ * A change whose reply says what is so now (SETATTR, CREATE, ...) teaches that with
+ * the time of its own completion, and only if nothing else changed since it was
+ * begun: of two changes at a time nobody here knows which came first. One that is
+ * still under way then leaves a later time when it is complete. While a change is
+ * under way, what was before it or after it may be said, as FUSE itself does.
  */
 #ifndef EFUSE_CLOCK_BPF_H
 #define EFUSE_CLOCK_BPF_H
@@ -25,8 +25,10 @@
 #define apart(var)	asm volatile("" : "+r"(var))
 
 /*
- * param[0] of a connection; param[1] is nanoseconds for MODE_TIMEOUT. MODE_ASKED is
- * MODE_ALWAYS with a kernel that keeps nothing itself, and asks each time.
+ * The lowest byte of a connection's param[0]; param[1] is nanoseconds for
+ * MODE_TIMEOUT. MODE_ASKED is MODE_ALWAYS with a kernel that keeps nothing itself,
+ * and asks each time. The next byte is how many places of a table the connection
+ * may use, as a power of two; 0 is all.
  */
 enum { MODE_AUTO, MODE_ALWAYS, MODE_TIMEOUT, MODE_ASKED };
 
@@ -56,46 +58,45 @@ static __always_inline void clock_mark(__u64 *changed)
 	*(volatile __u64 *)changed = FOREVER;
 }
 
-/* --- one writer at a time, readers that notice ------------------------------ */
-
-/* Whether the place is ours to write; if not, somebody else is at it: leave it. */
-static __always_inline bool slot_begin_write(__u64 *seq, __u64 *was)
+/*
+ * The same for a change that was begun at asked. Returns its time if there was no
+ * other since then, otherwise 0.
+ */
+static __always_inline __u64 clock_mark_own(__u64 *changed, __u64 asked)
 {
-	*was = *(volatile __u64 *)seq;
-	return !(*was & 1) && __sync_val_compare_and_swap(seq, *was, *was + 1) == *was;
-}
+	__u64 now = __sync_add_and_fetch(&clock, 1), old = *(volatile __u64 *)changed;
 
-/* Stores are seen in order: x86, where alone the driver is built so far. */
-static __always_inline void slot_end_write(__u64 *seq, __u64 was)
-{
-	barrier();
-	*(volatile __u64 *)seq = was + 2;
-}
-
-static __always_inline bool slot_begin_read(__u64 *seq, __u64 *was)
-{
-	*was = *(volatile __u64 *)seq;
-	barrier();
-	return !(*was & 1);
-}
-
-/* Whether what was read since is whole. */
-static __always_inline bool slot_end_read(__u64 *seq, __u64 was)
-{
-	barrier();
-	return *(volatile __u64 *)seq == was;
+	if (asked && old <= asked && __sync_val_compare_and_swap(changed, old, now) == old)
+		return now;
+	clock_mark(changed);
+	return 0;
 }
 
 /* --- how long and for whom -------------------------------------------------- */
 
+static __always_inline __u32 mode_of(struct efuse_request *req)
+{
+	return req->param[0] & 0xff;
+}
+
+/* The nanoseconds of a reply, FOREVER for very many. */
+static __always_inline __u64 own_life(__u64 sec, __u32 nsec)
+{
+	return sec >= 1ULL << 33 ? FOREVER : sec * 1000000000 + nsec;
+}
+
 /* Nanoseconds for which a reply holds that says so, 0 for not at all. */
 static __always_inline __u64 lifetime(struct efuse_request *req, __u64 sec, __u32 nsec)
 {
-	if (req->param[0] == MODE_ALWAYS || req->param[0] == MODE_ASKED)
+	switch (mode_of(req)) {
+	case MODE_ALWAYS:
+	case MODE_ASKED:
 		return FOREVER;
-	if (req->param[0] == MODE_TIMEOUT)
+	case MODE_TIMEOUT:
 		return req->param[1];
-	return sec >= 1ULL << 33 ? FOREVER : sec * 1000000000 + nsec;
+	default:
+		return own_life(sec, nsec);
+	}
 }
 
 static __always_inline __u64 expiry(__u64 life)
@@ -115,14 +116,13 @@ static __always_inline __u64 remaining(__u64 expires)
 }
 
 /*
- * The same as FUSE writes it; a year for ever. What the kernel keeps it keeps for
- * everybody: nothing that the file system did not give for that, if it decides who
- * may have it.
+ * The same as FUSE writes it; a year for ever. FUSE shows to everybody what it keeps:
+ * that is for as long as the file system itself says, or where it decides nothing.
  */
 static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 				      uint64_t *sec, uint32_t *nsec)
 {
-	__u64 mode = req->param[0];
+	__u32 mode = mode_of(req);
 
 	if (mode == MODE_ASKED || (mode != MODE_AUTO && !(req->flags & EFUSE_REQ_PERMISSIONS)))
 		left = 0;
@@ -138,29 +138,25 @@ static __always_inline __u64 cred_of(struct efuse_request *req)
 	return (__u64)req->uid << 32 | req->gid;
 }
 
-static __always_inline __u64 mix(__u64 a, __u64 b)
-{
-	a = (a ^ b) * 0x9E3779B97F4A7C15ULL;
-	return a ^ a >> 29;
-}
-
 /* --- counters --------------------------------------------------------------- */
 
-enum counter {
-	LOOKUP_HIT, LOOKUP_MISS, GETATTR_HIT, GETATTR_MISS, GETXATTR_HIT, GETXATTR_MISS,
-	READLINK_HIT, READLINK_MISS, COUNTERS,
-};
+/*
+ * Of each opcode: answered; nothing was known; what was known had changed or was
+ * too old; answered, but the kernel would not have it and asked all the same.
+ */
+enum outcome { HIT, MISS, STALE, REFUSED, OUTCOMES };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, COUNTERS);
+	__uint(max_entries, 64 * OUTCOMES);
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
 
-static __always_inline void count(__u32 which)
+static __always_inline void count(__u32 opcode, enum outcome outcome)
 {
-	__u64 *counter = bpf_map_lookup_elem(&counters, &which);
+	__u32 index = opcode * OUTCOMES + outcome;
+	__u64 *counter = bpf_map_lookup_elem(&counters, &index);
 
 	if (counter)
 		__sync_fetch_and_add(counter, 1);

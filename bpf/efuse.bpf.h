@@ -51,6 +51,7 @@ enum {
 
 enum {
 	EFUSE_REQ_PERMISSIONS = 1,	/* flags: the kernel checks permissions */
+	EFUSE_REQ_LOCKS = 2,		/* the file system keeps POSIX locks */
 	EFUSE_INVAL_ATTR = 0,		/* opcode of invalidate(): attributes */
 };
 
@@ -91,6 +92,7 @@ extern const __u8 *efuse_out(struct efuse_request *req, __u32 index,
 extern int efuse_out_copy(struct efuse_request *req, __u32 index, __u32 off,
 			  void *dst, __u32 dst__sz) __ksym;
 extern void efuse_keep(struct efuse_request *req, __u64 cookie) __ksym;
+extern int efuse_open_flags(struct efuse_request *req, __u32 set, __u32 clear) __ksym;
 extern int efuse_reply(struct efuse_request *req, const void *src, __u32 src__sz) __ksym;
 
 /* A policy of that name, with the slots that follow. */

@@ -1,41 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * generic.bpf.c - the generic policy: answers LOOKUP, GETATTR, GETXATTR and
- * READLINK from what it saw the file system reply, as long as that holds.
+ * generic.bpf.c - the generic policy: answers LOOKUP, GETATTR, GETXATTR, LISTXATTR,
+ * READLINK, ACCESS and STATFS from what it saw the file system reply, as long as
+ * that holds, and lets the kernel keep what it has of files and folders when they
+ * are opened, which answers READ and READDIR.
  *
  * A connection chooses how long with its parameters (clock.bpf.h): for the file
  * system's own timeouts, until something changes it through the mount, or for a
  * time. What changes things is in generic_reply and generic_invalidate: the
  * former is about requests, once they are complete, the latter about what FUSE or
- * the file system says. The map counters counts hits and misses.
+ * the file system says. The map counters counts what came of it.
+ *
+ * OPEN and RELEASE are not answered: a file system that needs neither says so with
+ * ENOSYS, and is not asked again by the kernel itself; in others they make a handle
+ * and end it. FLUSH, which says neither how its file was opened nor whether there
+ * are locks, is not answered, but left out from the open on.
  */
-#include "link.bpf.h"
+#include "fact.bpf.h"
 #include "name.bpf.h"
 #include "node.bpf.h"
-#include "xattr.bpf.h"
 
+#define O_ACCMODE	03
 #define O_TRUNC		01000
 #define STATX_ATIME	0x20
 
+#ifndef FOPEN_CACHE_DIR
+#define FOPEN_CACHE_DIR	(1 << 3)
+#endif
+#ifndef FOPEN_NOFLUSH
+#define FOPEN_NOFLUSH	(1 << 5)
+#endif
+
 /* --- names and attributes ---------------------------------------------------- */
 
-static __always_inline bool answer_lookup(struct efuse_request *req)
+static __always_inline bool answer_lookup(struct efuse_request *req, enum outcome *outcome)
 {
 	struct fuse_entry_out entry = { 0 };
-	struct name_key key;
+	struct name_text text;
 	struct node *node;
 	__u64 asked, left;
 
-	if (!name_key(req, req->nodeid, 0, &key))
+	if (!name_text(req, 0, &text))
 		return false;
-	asked = name_entry(req, &key, &entry);
+	asked = name_entry(req, &text, &entry, outcome);
 	if (!asked)
 		return false;
 	if (entry.nodeid) {
-		node = node_at(req->conn, entry.nodeid);
+		node = node_at(req, entry.nodeid);
 		if (!node || node->forgotten > asked)
 			return false;
-		left = node_attr(req, node, entry.nodeid, &entry.attr);
+		left = node_attr(req, node, entry.nodeid, &entry.attr, outcome);
 		if (!left)
 			return false;
 		set_valid(req, left, &entry.attr_valid, &entry.attr_valid_nsec);
@@ -46,11 +60,13 @@ static __always_inline bool answer_lookup(struct efuse_request *req)
 SEC("struct_ops/lookup")
 int BPF_PROG(generic_lookup, struct efuse_request *req)
 {
-	if (answer_lookup(req)) {
-		count(LOOKUP_HIT);
+	enum outcome outcome = MISS;
+
+	if (answer_lookup(req, &outcome)) {
+		count(FUSE_LOOKUP, HIT);
 		return EFUSE_DONE;
 	}
-	count(LOOKUP_MISS);
+	count(FUSE_LOOKUP, outcome);
 	efuse_keep(req, clock_now());
 	return EFUSE_PASS;
 }
@@ -60,32 +76,38 @@ SEC("struct_ops/lookup_reply")
 void BPF_PROG(generic_lookup_reply, struct efuse_request *req, int err)
 {
 	const struct fuse_entry_out *entry;
-	struct name_key key;
+	struct name_text text;
 
-	if (!name_key(req, req->nodeid, 0, &key))
+	/* An answer that the kernel refused. It had better not be given again. */
+	if (!req->cookie) {
+		count(FUSE_LOOKUP, REFUSED);
+		name_changed(req, req->nodeid, 0);
+		return;
+	}
+	if (!name_text(req, 0, &text))
 		return;
 	if (err) {
-		if (err == -ENOENT && req->param[0] != MODE_AUTO)
-			name_learn(req, &key, 0, 0, lifetime(req, 0, 0));
+		if (err == -ENOENT && mode_of(req) != MODE_AUTO)
+			name_learn(req, &text, 0, 0, lifetime(req, 0, 0));
 		return;
 	}
 	entry = (const void *)efuse_out(req, 0, sizeof(*entry));
 	if (!entry)
 		return;
-	name_learn(req, &key, entry->nodeid, entry->generation,
+	name_learn(req, &text, entry->nodeid, entry->generation,
 		   lifetime(req, entry->entry_valid, entry->entry_valid_nsec));
 	if (entry->nodeid)
-		node_learn(req, entry->nodeid, &entry->attr,
-			   lifetime(req, entry->attr_valid, entry->attr_valid_nsec));
+		node_learn(req, entry->nodeid, &entry->attr, entry->attr_valid,
+			   entry->attr_valid_nsec);
 }
 
-static __always_inline bool answer_getattr(struct efuse_request *req)
+static __always_inline bool answer_getattr(struct efuse_request *req, enum outcome *outcome)
 {
-	struct node *node = node_at(req->conn, req->nodeid);
+	struct node *node = node_at(req, req->nodeid);
 	struct fuse_attr_out out = { 0 };
 	__u64 left;
 
-	left = node ? node_attr(req, node, req->nodeid, &out.attr) : 0;
+	left = node ? node_attr(req, node, req->nodeid, &out.attr, outcome) : 0;
 	if (!left)
 		return false;
 	set_valid(req, left, &out.attr_valid, &out.attr_valid_nsec);
@@ -95,11 +117,13 @@ static __always_inline bool answer_getattr(struct efuse_request *req)
 SEC("struct_ops/getattr")
 int BPF_PROG(generic_getattr, struct efuse_request *req)
 {
-	if (answer_getattr(req)) {
-		count(GETATTR_HIT);
+	enum outcome outcome = MISS;
+
+	if (answer_getattr(req, &outcome)) {
+		count(FUSE_GETATTR, HIT);
 		return EFUSE_DONE;
 	}
-	count(GETATTR_MISS);
+	count(FUSE_GETATTR, outcome);
 	efuse_keep(req, clock_now());
 	return EFUSE_PASS;
 }
@@ -109,72 +133,304 @@ void BPF_PROG(generic_getattr_reply, struct efuse_request *req, int err)
 {
 	const struct fuse_attr_out *out = (const void *)efuse_out(req, 0, sizeof(*out));
 
-	if (out)
-		node_learn(req, req->nodeid, &out->attr,
-			   lifetime(req, out->attr_valid, out->attr_valid_nsec));
+	if (!req->cookie) {
+		count(FUSE_GETATTR, REFUSED);
+		node_changed(req, req->nodeid, CHANGED_ATTR);
+	} else if (out) {
+		node_learn(req, req->nodeid, &out->attr, out->attr_valid, out->attr_valid_nsec);
+	}
 }
 
-/* --- extended attributes and links ------------------------------------------- */
+/* --- what else is asked of a node --------------------------------------------- */
+
+static __always_inline int pass(struct efuse_request *req, enum outcome outcome)
+{
+	count(req->opcode, outcome);
+	efuse_keep(req, clock_now());
+	return EFUSE_PASS;
+}
+
+/* A verdict for what was found: whole, or as it fits; passed if it changed under us. */
+static __always_inline int answer_fact(struct efuse_request *req, const struct question *q,
+				       bool sized)
+{
+	enum outcome outcome = MISS;
+	struct fact_known *known;
+	int verdict = EFUSE_PASS;
+	__u64 seq;
+
+	known = fact_get(req, q, &seq, &outcome);
+	if (!known)
+		return pass(req, outcome);
+	if (known->size < 0)
+		verdict = known->size;
+	else if (sized)
+		verdict = fact_reply_sized(req, known);
+	else if (fact_reply(req, known))
+		verdict = EFUSE_DONE;
+	if (verdict == EFUSE_PASS || !read_end(&known->k, seq))
+		return pass(req, outcome);
+	count(req->opcode, HIT);
+	return verdict;
+}
 
 SEC("struct_ops/getxattr")
 int BPF_PROG(generic_getxattr, struct efuse_request *req)
 {
-	struct xattr_name name;
-	int verdict = xattr_name(req, &name) ? xattr_answer(req, &name) : EFUSE_PASS;
+	struct question q;
 
-	count(verdict == EFUSE_PASS ? GETXATTR_MISS : GETXATTR_HIT);
-	if (verdict == EFUSE_PASS)
-		efuse_keep(req, clock_now());
-	return verdict;
+	return ask_xattr(&q, req) ? answer_fact(req, &q, true) : pass(req, MISS);
+}
+
+/* What a GETXATTR or LISTXATTR of some room was answered, if it is short. */
+static __always_inline void learn_sized(struct efuse_request *req, const struct question *q)
+{
+	const struct fuse_getxattr_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+	int size = efuse_out_size(req, 0);
+
+	if (in && in->size && size >= 0 && size <= ANSWER)
+		fact_learn(req, q, size);
 }
 
 SEC("struct_ops/getxattr_reply")
 void BPF_PROG(generic_getxattr_reply, struct efuse_request *req, int err)
 {
-	const struct fuse_getxattr_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
-	struct xattr_name name;
-	int size = err ?: efuse_out_size(req, 0);
+	struct question q;
 
-	if (!in || !xattr_name(req, &name))
+	if (!ask_xattr(&q, req))
 		return;
-	if (err ? err == -ENODATA || err == -EOPNOTSUPP :
-		  in->size && size > 0 && size <= XATTR_VALUE)
-		xattr_learn(req, &name, size);
+	if (!err)
+		learn_sized(req, &q);
+	else if (err == -ENODATA || err == -EOPNOTSUPP)
+		fact_learn(req, &q, err);
+}
+
+SEC("struct_ops/listxattr")
+int BPF_PROG(generic_listxattr, struct efuse_request *req)
+{
+	struct question q;
+
+	ask(&q, ASK_LIST, 0);
+	return answer_fact(req, &q, true);
+}
+
+/* That there are none is known as well when only the size was asked for. */
+SEC("struct_ops/listxattr_reply")
+void BPF_PROG(generic_listxattr_reply, struct efuse_request *req, int err)
+{
+	const struct fuse_getxattr_out *out = (const void *)efuse_out(req, 0, sizeof(*out));
+	const struct fuse_getxattr_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+	struct question q;
+
+	ask(&q, ASK_LIST, 0);
+	if (in && !in->size && out && !out->size)
+		fact_learn(req, &q, 0);
+	else if (!err)
+		learn_sized(req, &q);
+	else if (err == -EOPNOTSUPP)
+		fact_learn(req, &q, err);
 }
 
 SEC("struct_ops/readlink")
 int BPF_PROG(generic_readlink, struct efuse_request *req)
 {
-	if (link_answer(req)) {
-		count(READLINK_HIT);
-		return EFUSE_DONE;
-	}
-	count(READLINK_MISS);
-	efuse_keep(req, clock_now());
-	return EFUSE_PASS;
+	struct question q;
+
+	ask(&q, ASK_LINK, 0);
+	return answer_fact(req, &q, false);
 }
 
 SEC("struct_ops/readlink_reply")
 void BPF_PROG(generic_readlink_reply, struct efuse_request *req, int err)
 {
 	int size = efuse_out_size(req, 0);
+	struct question q;
 
-	if (size > 0 && size <= LINK_BYTES)
-		link_learn(req, size);
+	ask(&q, ASK_LINK, 0);
+	if (size > 0 && size <= ANSWER)
+		fact_learn(req, &q, size);
+}
+
+/* Only asked where the file system decides permissions. */
+SEC("struct_ops/access")
+int BPF_PROG(generic_access, struct efuse_request *req)
+{
+	const struct fuse_access_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+	enum outcome outcome = MISS;
+	struct fact_known *known;
+	struct question q;
+	int verdict;
+	__u64 seq;
+
+	ask(&q, ASK_ACCESS, in ? in->mask : ~0);
+	known = fact_get(req, &q, &seq, &outcome);
+	if (!known)
+		return pass(req, outcome);
+	verdict = known->size < 0 ? (int)known->size : EFUSE_DONE;
+	if (!read_end(&known->k, seq))
+		return pass(req, outcome);
+	count(FUSE_ACCESS, HIT);
+	return verdict;
+}
+
+SEC("struct_ops/access_reply")
+void BPF_PROG(generic_access_reply, struct efuse_request *req, int err)
+{
+	const struct fuse_access_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+	struct question q;
+
+	if (!in || (err && err != -EACCES))
+		return;
+	ask(&q, ASK_ACCESS, in->mask);
+	fact_learn(req, &q, err);
+}
+
+/*
+ * Free space is changed by others even where nobody else changes the files, and no
+ * reply says how long it holds: it is only remembered for a time that was chosen.
+ */
+SEC("struct_ops/statfs")
+int BPF_PROG(generic_statfs, struct efuse_request *req)
+{
+	struct question q;
+
+	if (mode_of(req) != MODE_TIMEOUT)
+		return EFUSE_PASS;
+	ask(&q, ASK_SPACE, 0);
+	return answer_fact(req, &q, false);
+}
+
+SEC("struct_ops/statfs_reply")
+void BPF_PROG(generic_statfs_reply, struct efuse_request *req, int err)
+{
+	struct question q;
+
+	if (err || mode_of(req) != MODE_TIMEOUT)
+		return;
+	ask(&q, ASK_SPACE, 0);
+	fact_store(req, &q, sizeof(struct fuse_kstatfs), lifetime(req, 0, 0));
+}
+
+/* --- opens -------------------------------------------------------------------- */
+
+/*
+ * Whether what the kernel has of the node is young enough to be kept. If it is not,
+ * this open empties it, which is noted.
+ */
+static __always_inline bool is_young(struct efuse_request *req)
+{
+	enum outcome outcome;
+	struct question q;
+	__u64 seq;
+
+	if (mode_of(req) == MODE_ALWAYS)
+		return true;
+	ask(&q, ASK_KEPT, 0);
+	if (fact_get(req, &q, &seq, &outcome))
+		return true;
+	fact_store(req, &q, 0, lifetime(req, 0, 0));
+	return false;
+}
+
+/*
+ * Nobody may count on a FLUSH, and at the end of reading there is nothing to write
+ * and no lock to end: none is sent where the kernel keeps the locks.
+ */
+static __always_inline __u32 no_flush(struct efuse_request *req)
+{
+	const struct fuse_open_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+
+	return req->opcode == FUSE_OPEN && mode_of(req) == MODE_ALWAYS && in &&
+	       !(in->flags & O_ACCMODE) && !(req->flags & EFUSE_REQ_LOCKS) ? FOPEN_NOFLUSH : 0;
+}
+
+/*
+ * An open is answered. What the kernel has of a file or folder is kept for it under
+ * the same conditions as attributes. Nothing is changed for the file system's own
+ * timeouts, nor where it wants to see every read, which the kernel refuses.
+ */
+static __always_inline void keep_pages(struct efuse_request *req, __u32 dir)
+{
+	struct node *node = node_at(req, req->nodeid);
+	__u32 mode = mode_of(req), keep;
+
+	if (!node || (mode != MODE_ALWAYS && mode != MODE_TIMEOUT))
+		return;
+	keep = req->cookie && unsaid_life(req, node) && is_young(req) ? FOPEN_KEEP_CACHE : 0;
+	if (!efuse_open_flags(req, dir | keep | no_flush(req), FOPEN_KEEP_CACHE ^ keep))
+		count(req->opcode, keep ? HIT : MISS);
 }
 
 /* --- changes ----------------------------------------------------------------- */
 
-static __always_inline void link_made(struct efuse_request *req)
+/* When it was begun, for requests whose replies say what is so then. */
+#define BEGUN(slot) \
+	SEC("struct_ops/" #slot) \
+	int BPF_PROG(generic_##slot, struct efuse_request *req) \
+	{ \
+		efuse_keep(req, clock_now()); \
+		return EFUSE_PASS; \
+	}
+
+BEGUN(setattr)
+BEGUN(symlink)
+BEGUN(mknod)
+BEGUN(mkdir)
+BEGUN(create)
+BEGUN(link)
+BEGUN(unlink)
+BEGUN(rmdir)
+BEGUN(open)
+BEGUN(opendir)
+
+/* A file that was there may have been cut to nothing, or got another name. */
+static __noinline int made(struct efuse_request *req, __u32 arg, int what)
+{
+	const struct fuse_entry_out *entry = (const void *)efuse_out(req, 0, sizeof(*entry));
+
+	if (!entry)
+		return name_changed(req, req->nodeid, arg);
+	name_changed_to(req, arg, entry->nodeid, entry->generation,
+			lifetime(req, entry->entry_valid, entry->entry_valid_nsec));
+	node_changed_to(req, entry->nodeid, what, &entry->attr,
+			attr_lifetime(req, &entry->attr, entry->attr_valid,
+				      entry->attr_valid_nsec));
+	return 0;
+}
+
+/* A file made without a name. */
+static __always_inline void made_unnamed(struct efuse_request *req)
+{
+	const struct fuse_entry_out *entry = (const void *)efuse_out(req, 0, sizeof(*entry));
+
+	node_changed(req, req->nodeid, CHANGED_ATTR);
+	if (entry)
+		node_changed(req, entry->nodeid, CHANGED_ATTR);
+}
+
+/* The file may be another node under its new name. */
+static __always_inline void linked(struct efuse_request *req)
 {
 	const struct fuse_link_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 
 	if (in)
-		node_changed(req->conn, in->oldnodeid, CHANGED_ATTR);
-	name_changed(req, req->nodeid, 1);
+		node_changed(req, in->oldnodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_LINKS);
+	made(req, 1, CHANGED_XATTR);
 }
 
-/* Both structures begin with the new folder. What is moved or replaced, FUSE says. */
+/* No such name any more; that has no timeout of the file system's. What was removed, FUSE says. */
+static __always_inline void removed(struct efuse_request *req, int err)
+{
+	if (err || mode_of(req) == MODE_AUTO)
+		name_changed(req, req->nodeid, 0);
+	else
+		name_changed_to(req, 0, 0, 0, lifetime(req, 0, 0));
+}
+
+/*
+ * Both structures begin with the new folder. What is moved or replaced, FUSE says.
+ * The old name may still be there: two links of one file are not renamed.
+ */
 static __always_inline void renamed(struct efuse_request *req)
 {
 	const __u64 *newdir = (const __u64 *)efuse_arg(req, 0, sizeof(*newdir));
@@ -182,19 +438,22 @@ static __always_inline void renamed(struct efuse_request *req)
 	name_changed(req, req->nodeid, 1);
 	if (newdir)
 		name_changed(req, *newdir, 2);
+	permissions_changed(req);
 }
 
-/* A file that was there may have been cut to nothing. */
-static __always_inline void created(struct efuse_request *req)
+static __always_inline void attributes_set(struct efuse_request *req)
 {
-	const struct fuse_entry_out *entry = (const void *)efuse_out(req, 0, sizeof(*entry));
+	const struct fuse_setattr_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
+	const struct fuse_attr_out *out = (const void *)efuse_out(req, 0, sizeof(*out));
 
-	name_changed(req, req->nodeid, 1);
-	if (!entry)
-		return;
-	node_changed(req->conn, entry->nodeid, CHANGED_ATTR | CHANGED_DATA);
-	node_store(req, entry->nodeid, 0, &entry->attr,
-		   lifetime(req, entry->attr_valid, entry->attr_valid_nsec));
+	if (!in || in->valid & (FATTR_MODE | FATTR_UID | FATTR_GID))
+		permissions_changed(req);
+	if (out)
+		node_changed_to(req, req->nodeid, CHANGED_XATTR | CHANGED_DATA, &out->attr,
+				attr_lifetime(req, &out->attr, out->attr_valid,
+					      out->attr_valid_nsec));
+	else
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA);
 }
 
 static __always_inline void opened(struct efuse_request *req)
@@ -202,7 +461,8 @@ static __always_inline void opened(struct efuse_request *req)
 	const struct fuse_open_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 
 	if (!in || (in->flags & O_TRUNC))
-		node_changed(req->conn, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
+	keep_pages(req, 0);
 }
 
 static __always_inline void copied(struct efuse_request *req)
@@ -210,51 +470,79 @@ static __always_inline void copied(struct efuse_request *req)
 	const struct fuse_copy_file_range_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 
 	if (in)
-		node_changed(req->conn, in->nodeid_out, CHANGED_ATTR | CHANGED_DATA);
+		node_changed(req, in->nodeid_out, CHANGED_ATTR | CHANGED_DATA);
 }
 
 /* Whatever came of it: an error can come after half of the work. */
-SEC("struct_ops/reply")
-void BPF_PROG(generic_reply, struct efuse_request *req, int err)
+static __always_inline void changed(struct efuse_request *req, int err)
 {
 	switch (req->opcode) {
 	case FUSE_WRITE:
 	case FUSE_FALLOCATE:
-		node_changed(req->conn, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
 		break;
 	case FUSE_SETATTR:
+		attributes_set(req);
+		break;
 	case FUSE_IOCTL:
-		node_changed(req->conn, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA);
+		permissions_changed(req);
 		break;
 	case FUSE_SETXATTR:
 	case FUSE_REMOVEXATTR:
-		node_changed(req->conn, req->nodeid, CHANGED_ATTR | CHANGED_XATTR);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR);
+		permissions_changed(req);
 		break;
 	case FUSE_UNLINK:
 	case FUSE_RMDIR:
+		removed(req, err);
+		break;
 	case FUSE_SYMLINK:
-		name_changed(req, req->nodeid, 0);
+		made(req, 0, 0);
 		break;
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
-		name_changed(req, req->nodeid, 1);
+		made(req, 1, 0);
 		break;
 	case FUSE_CREATE:
+		made(req, 1, CHANGED_DATA);
+		break;
 	case FUSE_TMPFILE:
-		created(req);
+		made_unnamed(req);
 		break;
 	case FUSE_LINK:
-		link_made(req);
+		linked(req);
 		break;
 	case FUSE_RENAME:
 	case FUSE_RENAME2:
 		renamed(req);
 		break;
+	case FUSE_COPY_FILE_RANGE:
+		copied(req);
+		break;
+	}
+}
+
+SEC("struct_ops/reply")
+void BPF_PROG(generic_reply, struct efuse_request *req, int err)
+{
+	switch (req->opcode) {
+	case FUSE_READ:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_FLUSH:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		break;
 	case FUSE_OPEN:
 		opened(req);
 		break;
-	case FUSE_COPY_FILE_RANGE:
-		copied(req);
+	case FUSE_OPENDIR:
+		keep_pages(req, FOPEN_CACHE_DIR);
+		break;
+	default:
+		changed(req, err);
+		space_changed(req);
 		break;
 	}
 }
@@ -271,15 +559,18 @@ void BPF_PROG(generic_invalidate, struct efuse_request *req)
 	switch (req->opcode) {
 	case EFUSE_INVAL_ATTR:
 		mask = (const void *)efuse_arg(req, 0, sizeof(*mask));
-		if (!mask || *mask != STATX_ATIME || req->param[0] == MODE_AUTO)
-			node_changed(req->conn, req->nodeid, CHANGED_ATTR);
+		if (!mask || *mask != STATX_ATIME || mode_of(req) == MODE_AUTO)
+			node_changed(req, req->nodeid, CHANGED_ATTR);
 		break;
 	case FUSE_NOTIFY_INVAL_INODE:
-		node_changed(req->conn, req->nodeid,
-			     CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA | CHANGED_ID);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA |
+			     CHANGED_LINKS | CHANGED_ID);
+		permissions_changed(req);
+		space_changed(req);
 		break;
 	default:
 		name_changed(req, req->nodeid, 0);
+		space_changed(req);
 		break;
 	}
 }
@@ -287,7 +578,7 @@ void BPF_PROG(generic_invalidate, struct efuse_request *req)
 SEC("struct_ops/forget")
 int BPF_PROG(generic_forget, struct efuse_request *req)
 {
-	node_changed(req->conn, req->nodeid, CHANGED_ID);
+	node_changed(req, req->nodeid, CHANGED_ID);
 	return EFUSE_PASS;
 }
 
@@ -295,6 +586,15 @@ EFUSE_POLICY(generic,
 	     .lookup = (void *)generic_lookup, .lookup_reply = (void *)generic_lookup_reply,
 	     .getattr = (void *)generic_getattr, .getattr_reply = (void *)generic_getattr_reply,
 	     .getxattr = (void *)generic_getxattr, .getxattr_reply = (void *)generic_getxattr_reply,
+	     .listxattr = (void *)generic_listxattr,
+	     .listxattr_reply = (void *)generic_listxattr_reply,
 	     .readlink = (void *)generic_readlink, .readlink_reply = (void *)generic_readlink_reply,
+	     .access = (void *)generic_access, .access_reply = (void *)generic_access_reply,
+	     .statfs = (void *)generic_statfs, .statfs_reply = (void *)generic_statfs_reply,
+	     .setattr = (void *)generic_setattr, .symlink = (void *)generic_symlink,
+	     .mknod = (void *)generic_mknod, .mkdir = (void *)generic_mkdir,
+	     .create = (void *)generic_create, .link = (void *)generic_link,
+	     .unlink = (void *)generic_unlink, .rmdir = (void *)generic_rmdir,
+	     .open = (void *)generic_open, .opendir = (void *)generic_opendir,
 	     .reply = (void *)generic_reply, .invalidate = (void *)generic_invalidate,
 	     .forget = (void *)generic_forget)

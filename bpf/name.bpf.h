@@ -8,29 +8,27 @@
 
 #include "node.bpf.h"
 
-#define NAMES		32768	/* a power of two */
+#define NAMES		16384	/* places, a power of two */
 #define NAME_BYTES	48	/* of a name that is remembered, with its zero */
 
-struct name_key {
-	__u64 conn;
-	__u64 parent;
+/* A name as it is compared. */
+struct name_text {
 	union {
 		char text[NAME_BYTES];
 		__u64 words[NAME_BYTES / 8];
 	};
 };
 
+struct name_known {
+	struct known k;		/* nodeid is the folder */
+	struct name_text text;
+	__u64 child;		/* 0: no such name */
+	__u64 generation;
+};
+
 struct name {
 	__u64 changed;		/* the last change of any name of this place */
-
-	/* Of one name, under seq. */
-	__u64 seq;
-	struct name_key key;
-	__u64 nodeid;		/* 0: no such name */
-	__u64 generation;
-	__u64 asked;
-	__u64 expires;
-	__u64 cred;
+	struct name_known known[WAYS];
 };
 
 struct {
@@ -40,93 +38,164 @@ struct {
 	__type(value, struct name);
 } names SEC(".maps");
 
-/* The key of the name in an argument, false if it is too long or a dot. */
-static __always_inline bool name_key(struct efuse_request *req, __u64 parent, __u32 arg,
-				     struct name_key *key)
+/* The name in an argument, false if it is too long or a dot. */
+static __always_inline bool name_text(struct efuse_request *req, __u32 arg, struct name_text *text)
 {
-	key->conn = req->conn;
-	key->parent = parent;
-	if (efuse_arg_copy(req, arg, 0, key->text, NAME_BYTES) < 0 || key->text[NAME_BYTES - 1])
+	if (efuse_arg_copy(req, arg, 0, text, sizeof(*text)) < 0 || text->text[NAME_BYTES - 1])
 		return false;
-	return key->text[0] != '.' ||
-	       (key->text[1] && (key->text[1] != '.' || key->text[2]));
+	return text->text[0] != '.' ||
+	       (text->text[1] && (text->text[1] != '.' || text->text[2]));
 }
 
-static __always_inline struct name *name_at(const struct name_key *key)
+static __always_inline struct name *name_at(struct efuse_request *req, __u64 parent,
+					    const struct name_text *text)
 {
-	__u64 hash = mix(mix(key->conn, 0), key->parent);
+	__u64 hash = hash_of(req, parent);
 	__u32 index;
 
 	for (int i = 0; i < NAME_BYTES / 8; i++)
-		hash = mix(hash, key->words[i]);
-	index = hash & (NAMES - 1);
+		hash = mix(hash, text->words[i]);
+	index = place_of(req, hash) & (NAMES - 1);
 	return bpf_map_lookup_elem(&names, &index);
 }
 
-static __always_inline bool name_is(const struct name *name, const struct name_key *key)
+static __always_inline bool name_is(const struct name_known *known, struct efuse_request *req,
+				    __u64 parent, const struct name_text *text)
 {
-	if (name->key.conn != key->conn || name->key.parent != key->parent)
+	if (!known_is(&known->k, req, parent))
 		return false;
 	for (int i = 0; i < NAME_BYTES / 8; i++)
-		if (name->key.words[i] != key->words[i])
+		if (known->text.words[i] != text->words[i])
 			return false;
 	return true;
 }
 
-/*
- * What is known of a name, into entry, which is zero: nodeid, generation, how long
- * it holds. Returns when that was asked for, 0 if nothing is known.
- */
-static __always_inline __u64 name_entry(struct efuse_request *req, const struct name_key *key,
-					struct fuse_entry_out *entry)
+static __always_inline struct name_known *name_find(struct name *name, struct efuse_request *req,
+						    __u64 parent, const struct name_text *text)
 {
-	struct node *dir = node_at(key->conn, key->parent);
-	struct name *name = name_at(key);
-	__u64 seq, asked, left;
+	for (int i = 0; i < WAYS; i++)
+		if (name_is(&name->known[i], req, parent, text))
+			return &name->known[i];
+	return NULL;
+}
 
-	if (!name || !dir || !slot_begin_read(&name->seq, &seq) || !name_is(name, key) ||
-	    name->cred != cred_of(req))
+/*
+ * What is known of a name in the request's folder, into entry, which is zero:
+ * nodeid, generation, how long it holds. Returns when that was asked for, 0 if
+ * nothing is known, with *outcome saying why.
+ */
+static __always_inline __u64 name_entry(struct efuse_request *req, const struct name_text *text,
+					struct fuse_entry_out *entry, enum outcome *outcome)
+{
+	struct node *dir = node_at(req, req->nodeid);
+	struct name *name = name_at(req, req->nodeid, text);
+	struct name_known *known = name ? name_find(name, req, req->nodeid, text) : NULL;
+	__u64 seq, asked, expires, left;
+
+	if (!known || !dir || !read_begin(&known->k, &seq))
 		return 0;
-	entry->nodeid = name->nodeid;
-	entry->generation = name->generation;
-	asked = name->asked;
-	left = remaining(name->expires);
+	entry->nodeid = known->child;
+	entry->generation = known->generation;
+	asked = known->k.asked;
+	expires = known->k.expires;
+	if (!name_is(known, req, req->nodeid, text) || !read_end(&known->k, seq))
+		return 0;
+	*outcome = STALE;
 	/* The folder's number may be another's since. */
-	if (!slot_end_read(&name->seq, seq) || name->changed > asked || dir->forgotten > asked || !left)
+	if (name->changed > asked || dir->forgotten > asked || !still_may(req, asked))
 		return 0;
+	left = remaining(expires);
+	if (!left)
+		return 0;
+	known_use(&known->k);
 	set_valid(req, left, &entry->entry_valid, &entry->entry_valid_nsec);
 	return asked;
 }
 
-static __always_inline void name_learn(struct efuse_request *req, const struct name_key *key,
-				       __u64 nodeid, __u64 generation, __u64 life)
+static __always_inline struct name_known *name_room(struct name *name, struct efuse_request *req,
+						    __u64 parent, const struct name_text *text)
 {
-	struct name *name = name_at(key);
-	__u64 seq, expires = expiry(life);
+	struct name_known *room = name_find(name, req, parent, text);
+	__u64 least = FOREVER;
 
-	if (!name || !req->cookie || !life || !slot_begin_write(&name->seq, &seq))
+	if (room)
+		return room;
+	for (int i = 0; i < WAYS; i++) {
+		__u64 rank = known_rank(&name->known[i].k);
+
+		if (rank < least) {
+			least = rank;
+			room = &name->known[i];
+		}
+		name->known[i].k.used = 0;
+	}
+	return room;
+}
+
+static __always_inline void name_store(struct efuse_request *req, struct name *name,
+				       const struct name_text *text, __u64 asked, __u64 child,
+				       __u64 generation, __u64 life)
+{
+	__u64 seq, expires = expiry(life);
+	struct name_known *room;
+
+	if (!life)
 		return;
-	name->key = *key;
-	name->nodeid = nodeid;
-	name->generation = generation;
-	name->asked = req->cookie;
-	name->expires = expires;
-	name->cred = cred_of(req);
-	slot_end_write(&name->seq, seq);
+	room = name_room(name, req, req->nodeid, text);
+	if (!room || !known_begin(&room->k, &seq))
+		return;
+	known_set(&room->k, req, req->nodeid, asked, expires);
+	room->text = *text;
+	room->child = child;
+	room->generation = generation;
+	known_end(&room->k, seq);
+}
+
+/* A LOOKUP was answered. */
+static __noinline int name_learn(struct efuse_request *req, const struct name_text *text,
+				 __u64 child, __u64 generation, __u64 life)
+{
+	struct name *name = name_at(req, req->nodeid, text);
+
+	if (name && req->cookie)
+		name_store(req, name, text, req->cookie, child, generation, life);
+	return 0;
 }
 
 /* The name in an argument is not what it was, nor are its folder's attributes. */
-static __always_inline void name_changed(struct efuse_request *req, __u64 parent, __u32 arg)
+static __noinline int name_changed(struct efuse_request *req, __u64 parent, __u32 arg)
 {
-	struct name_key key;
+	struct name_text text;
 	struct name *name;
 
-	node_changed(req->conn, parent, CHANGED_ATTR);
-	if (!name_key(req, parent, arg, &key))
-		return;
-	name = name_at(&key);
+	node_changed(req, parent, CHANGED_ATTR);
+	if (!name_text(req, arg, &text))
+		return 0;
+	name = name_at(req, parent, &text);
 	if (name)
 		clock_mark(&name->changed);
+	return 0;
+}
+
+/* The same in the request's folder, where it is known what the name is now. */
+static __noinline int name_changed_to(struct efuse_request *req, __u32 arg, __u64 child,
+				      __u64 generation, __u64 life)
+{
+	struct node *dir = node_at(req, req->nodeid);
+	struct name_text text;
+	struct name *name;
+	__u64 asked;
+
+	node_changed(req, req->nodeid, CHANGED_ATTR);
+	if (!dir || !name_text(req, arg, &text))
+		return 0;
+	name = name_at(req, req->nodeid, &text);
+	if (!name)
+		return 0;
+	asked = clock_mark_own(&name->changed, req->cookie);
+	if (asked && dir->forgotten <= req->cookie)
+		name_store(req, name, &text, asked, child, generation, life);
+	return 0;
 }
 
 #endif

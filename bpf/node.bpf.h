@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * node.bpf.h - what is known of nodes: attributes, and when what of them changed.
+ *
+ * A regular file with more than one link may be several nodes, and a change of one
+ * is not seen at the others. Attributes of such a file hold no longer than the file
+ * system says, and nothing else is believed of it for longer than that.
  */
 #ifndef EFUSE_NODE_BPF_H
 #define EFUSE_NODE_BPF_H
 
-#include "clock.bpf.h"
+#include "know.bpf.h"
 
-#define NODES	32768	/* a power of two */
+#define NODES	16384	/* places, a power of two */
+
+struct node_known {
+	struct known k;
+	__u64 life;		/* how long it held when it was learnt */
+	struct fuse_attr attr;
+};
 
 struct node {
 	/* When these were changed last, by any node of this place. */
 	__u64 attr_changed;
 	__u64 xattr_changed;
 	__u64 data_changed;	/* which can take extended attributes away */
+	__u64 links_changed;
 	__u64 forgotten;	/* the node id may stand for another file since */
 
-	/* Of one node, under seq. */
-	__u64 seq;
-	__u64 conn;
-	__u64 nodeid;
-	__u64 asked;
-	__u64 expires;
-	__u64 life;
-	__u64 cred;
-	struct fuse_attr attr;
+	struct node_known known[WAYS];
 };
 
 struct {
@@ -34,94 +37,179 @@ struct {
 	__type(value, struct node);
 } nodes SEC(".maps");
 
-static __always_inline struct node *node_at(__u64 conn, __u64 nodeid)
+static __always_inline struct node *node_at(struct efuse_request *req, __u64 nodeid)
 {
-	__u32 index = mix(mix(conn, 0), nodeid) & (NODES - 1);
+	__u32 index = place_of(req, hash_of(req, nodeid)) & (NODES - 1);
 
 	return bpf_map_lookup_elem(&nodes, &index);
 }
 
+static __always_inline struct node_known *node_find(struct node *node, struct efuse_request *req,
+						    __u64 nodeid)
+{
+	for (int i = 0; i < WAYS; i++)
+		if (known_is(&node->known[i].k, req, nodeid))
+			return &node->known[i];
+	return NULL;
+}
+
 /*
  * The attributes of nodeid, for which node is the place. Returns the nanoseconds
- * for which they hold, 0 if they are not known.
+ * for which they hold, 0 if they are not known, with *outcome saying why.
  */
 static __always_inline __u64 node_attr(struct efuse_request *req, struct node *node,
-				       __u64 nodeid, struct fuse_attr *attr)
+				       __u64 nodeid, struct fuse_attr *attr,
+				       enum outcome *outcome)
 {
-	__u64 seq, asked, expires;
+	struct node_known *known = node_find(node, req, nodeid);
+	__u64 seq, asked, expires, left;
 
-	if (!slot_begin_read(&node->seq, &seq) || node->nodeid != nodeid ||
-	    node->conn != req->conn || node->cred != cred_of(req))
+	if (!known || !read_begin(&known->k, &seq))
 		return 0;
-	*attr = node->attr;
-	asked = node->asked;
-	expires = node->expires;
-	if (!slot_end_read(&node->seq, seq) || !asked || node->attr_changed > asked ||
-	    node->forgotten > asked)
+	*attr = known->attr;
+	asked = known->k.asked;
+	expires = known->k.expires;
+	if (!known_is(&known->k, req, nodeid) || !read_end(&known->k, seq))
 		return 0;
-	return remaining(expires);
+	*outcome = STALE;
+	if (!asked || node->attr_changed > asked || node->forgotten > asked ||
+	    !still_may(req, asked))
+		return 0;
+	left = remaining(expires);
+	if (left)
+		known_use(&known->k);
+	return left;
+}
+
+static __always_inline bool is_single(const struct fuse_attr *attr)
+{
+	return attr->nlink <= 1 || (attr->mode & 0170000) != 0100000;
+}
+
+/* Nanoseconds for which attributes hold, sec and nsec being what the reply says. */
+static __always_inline __u64 attr_lifetime(struct efuse_request *req,
+					   const struct fuse_attr *attr, __u64 sec, __u32 nsec)
+{
+	__u64 life = lifetime(req, sec, nsec), own = own_life(sec, nsec);
+
+	return is_single(attr) || own > life ? life : own;
+}
+
+/* Where to remember attributes of nodeid. */
+static __always_inline struct node_known *node_room(struct node *node, struct efuse_request *req,
+						    __u64 nodeid)
+{
+	struct node_known *room = node_find(node, req, nodeid);
+	__u64 least = FOREVER;
+
+	if (room)
+		return room;
+	for (int i = 0; i < WAYS; i++) {
+		__u64 rank = known_rank(&node->known[i].k);
+
+		if (rank < least) {
+			least = rank;
+			room = &node->known[i];
+		}
+		node->known[i].k.used = 0;
+	}
+	return room;
 }
 
 /* asked is 0 for attributes that are not to be used, only how long they would hold. */
-static __always_inline void node_store(struct efuse_request *req, __u64 nodeid, __u64 asked,
-				       const struct fuse_attr *attr, __u64 life)
+static __noinline int node_store(struct efuse_request *req, __u64 nodeid, __u64 asked,
+				 const struct fuse_attr *attr, __u64 life)
 {
-	struct node *node = node_at(req->conn, nodeid);
+	struct node *node = node_at(req, nodeid);
 	__u64 seq, expires = expiry(life);
+	struct node_known *room;
 
-	if (!node || !life || !slot_begin_write(&node->seq, &seq))
-		return;
-	node->conn = req->conn;
-	node->nodeid = nodeid;
-	node->asked = asked;
-	node->expires = expires;
-	node->life = life;
-	node->cred = cred_of(req);
-	node->attr = *attr;
-	slot_end_write(&node->seq, seq);
+	if (!node || !life)
+		return 0;
+	room = node_room(node, req, nodeid);
+	if (!room || !known_begin(&room->k, &seq))
+		return 0;
+	known_set(&room->k, req, nodeid, asked, expires);
+	room->life = life;
+	room->attr = *attr;
+	known_end(&room->k, seq);
+	return 0;
 }
 
+/* Attributes in a reply to what changes nothing. Functions that are called return 0. */
 static __always_inline void node_learn(struct efuse_request *req, __u64 nodeid,
-				       const struct fuse_attr *attr, __u64 life)
+				       const struct fuse_attr *attr, __u64 sec, __u32 nsec)
 {
 	if (req->cookie)
-		node_store(req, nodeid, req->cookie, attr, life);
+		node_store(req, nodeid, req->cookie, attr, attr_lifetime(req, attr, sec, nsec));
 }
 
-/* How long the file system lets attributes of the node hold, 0 if not known. */
-static __always_inline __u64 node_life(struct efuse_request *req, struct node *node)
-{
-	__u64 seq, life;
-
-	if (!slot_begin_read(&node->seq, &seq) || node->nodeid != req->nodeid ||
-	    node->conn != req->conn)
-		return 0;
-	life = node->life;
-	return slot_end_read(&node->seq, seq) ? life : 0;
-}
-
-/* The same of what no reply says it of. */
+/*
+ * How long what no reply says it of holds of the request's node, 0 if not at all.
+ * With the file system's own timeouts, as long as attributes do; and it must be
+ * known that the node is all there is of its file.
+ */
 static __always_inline __u64 unsaid_life(struct efuse_request *req, struct node *node)
 {
-	return req->param[0] == MODE_AUTO ? node_life(req, node) : lifetime(req, 0, 0);
+	struct node_known *known = node_find(node, req, req->nodeid);
+	__u64 seq, life, asked;
+	bool single;
+
+	if (!known || !read_begin(&known->k, &seq))
+		return 0;
+	life = known->life;
+	asked = known->k.asked;
+	single = is_single(&known->attr);
+	if (!known_is(&known->k, req, req->nodeid) || !read_end(&known->k, seq))
+		return 0;
+	if (mode_of(req) == MODE_AUTO)
+		return life;
+	return single && asked && node->links_changed <= asked && node->forgotten <= asked ?
+	       lifetime(req, 0, 0) : 0;
 }
 
-enum { CHANGED_ATTR = 1, CHANGED_XATTR = 2, CHANGED_DATA = 4, CHANGED_ID = 8 };
+enum {
+	CHANGED_ATTR = 1, CHANGED_XATTR = 2, CHANGED_DATA = 4, CHANGED_LINKS = 8,
+	CHANGED_ID = 16,
+};
 
-static __always_inline void node_changed(__u64 conn, __u64 nodeid, int what)
+static __always_inline void node_mark(struct node *node, int what)
 {
-	struct node *node = node_at(conn, nodeid);
-
-	if (!node)
-		return;
 	if (what & CHANGED_ATTR)
 		clock_mark(&node->attr_changed);
 	if (what & CHANGED_XATTR)
 		clock_mark(&node->xattr_changed);
 	if (what & CHANGED_DATA)
 		clock_mark(&node->data_changed);
+	if (what & CHANGED_LINKS)
+		clock_mark(&node->links_changed);
 	if (what & CHANGED_ID)
 		clock_mark(&node->forgotten);
+}
+
+static __noinline int node_changed(struct efuse_request *req, __u64 nodeid, int what)
+{
+	struct node *node = node_at(req, nodeid);
+
+	if (node)
+		node_mark(node, what);
+	return 0;
+}
+
+/* The same for a change whose reply says what the attributes are now. */
+static __always_inline void node_changed_to(struct efuse_request *req, __u64 nodeid, int what,
+					    const struct fuse_attr *attr, __u64 life)
+{
+	struct node *node = node_at(req, nodeid);
+	__u64 asked;
+
+	if (!node)
+		return;
+	node_mark(node, what);
+	asked = clock_mark_own(&node->attr_changed, req->cookie);
+	if (node->forgotten > req->cookie)
+		asked = 0;
+	node_store(req, nodeid, asked, attr, life);
 }
 
 #endif

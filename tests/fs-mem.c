@@ -11,6 +11,7 @@
  *     --timeout=SEC	of entries and attributes, default 0
  *     --keep-cache	do not drop cached pages at open
  *     --max-write=N	bytes of the largest WRITE
+ *     --permissions	decide by modes who may look up names, and answer access(2)
  *     --child		fork a child after INIT that stays a minute
  *
  * Several mount points are several connections in one process. Files whose
@@ -80,6 +81,7 @@ static const struct fuse_lowlevel_ops mem_ops = {
 	.readdir	= mem_readdir,
 	.readdirplus	= mem_readdirplus,
 	.statfs		= mem_statfs,
+	.access		= mem_access,
 	.setxattr	= mem_setxattr,
 	.getxattr	= mem_getxattr,
 	.listxattr	= mem_listxattr,
@@ -103,7 +105,8 @@ static void raise_nofile(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: fs-mem [-f] [-s] [-o OPTS] [--async] [--splice] [--no-splice]\n"
-		"       [--clone-fd] [--timeout=SEC] [--keep-cache] [--max-write=N] [--child] DIR...\n");
+		"       [--clone-fd] [--timeout=SEC] [--keep-cache] [--max-write=N] [--child]\n"
+		"       [--permissions] DIR...\n");
 	return -1;
 }
 
@@ -113,6 +116,7 @@ static int parse(int argc, char **argv, struct fuse_args *args)
 		{ "async", 0, &reply_async, 1 }, { "splice", 0, &opt.splice, 1 },
 		{ "no-splice", 0, &opt.no_splice, 1 }, { "clone-fd", 0, &opt.clone_fd, 1 },
 		{ "keep-cache", 0, &mem_keep_cache, 1 }, { "child", 0, &opt.child, 1 },
+		{ "permissions", 0, &mem_permissions, 1 },
 		{ "timeout", 1, NULL, 't' }, { "max-write", 1, NULL, 'w' }, { 0 },
 	};
 	int c;

@@ -231,12 +231,15 @@ static void mem_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 
 static void mem_statfs(fuse_req_t req, fuse_ino_t ino)
 {
+	struct store *st = mem_lock(req);
 	struct reply r = { .req = req, .kind = REPLY_STATFS };
 
 	(void)ino;
+	r.sv.f_ffree = (1 << 20) - st->last_ino;
+	mem_unlock(st);
 	r.sv.f_bsize = r.sv.f_frsize = 4096;
 	r.sv.f_blocks = r.sv.f_bfree = r.sv.f_bavail = 1 << 18;
-	r.sv.f_files = r.sv.f_ffree = 1 << 20;
+	r.sv.f_files = 1 << 20;
 	r.sv.f_namemax = 255;
 	reply(&r);
 }

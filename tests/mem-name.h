@@ -79,16 +79,40 @@ static void mem_answer_entry(fuse_req_t req, struct store *st, struct node *node
 		reply(&r);
 }
 
+static int mem_permissions;
+
+/* Whether the caller may do MASK (R_OK, W_OK, X_OK) to NODE, with --permissions. */
+static int mem_may(fuse_req_t req, const struct node *node, int mask)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	int shift = ctx->uid == node->attr.st_uid ? 6 : ctx->gid == node->attr.st_gid ? 3 : 0;
+
+	if (!mem_permissions || ctx->uid == 0)
+		return 0;
+	return ((int)node->attr.st_mode >> shift & mask) == mask ? 0 : -EACCES;
+}
+
 static void mem_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct store *st;
 	struct dentry *d;
+	int err;
 
 	if (strncmp(name, "delay-", 6) == 0)
 		mem_sleep((unsigned int)atoi(name + 6));
 	st = mem_lock(req);
 	d = dentry_find(st, mem_node(req, parent), name);
-	mem_answer_entry(req, st, d ? d->node : NULL, d ? 0 : -ENOENT);
+	err = mem_may(req, mem_node(req, parent), X_OK);
+	mem_answer_entry(req, st, d ? d->node : NULL, err ? err : d ? 0 : -ENOENT);
+}
+
+static void mem_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct store *st = mem_lock(req);
+	int err = mem_permissions ? mem_may(req, mem_node(req, ino), mask & 7) : -ENOSYS;
+
+	mem_unlock(st);
+	reply_err(req, err);
 }
 
 static void mem_forget_one(fuse_req_t req, fuse_ino_t ino, uint64_t n)

@@ -198,6 +198,57 @@ __bpf_kfunc void efuse_keep(struct efuse_request *req, u64 cookie)
 	req->cookie = cookie;
 }
 
+/* What the server said of an open, NULL if the request is none or it failed. */
+static struct fuse_open_out *open_of(const struct efuse_pending *p)
+{
+	struct fuse_args *args = p->args;
+
+	if (p->stage != EFUSE_STAGE_REPLIED ||
+	    (args->opcode != FUSE_OPEN && args->opcode != FUSE_OPENDIR) ||
+	    args->out_args[0].size != sizeof(struct fuse_open_out))
+		return NULL;
+	return args->out_args[0].value;
+}
+
+/* What of the reply to an open a policy has a say in. */
+static u32 open_choice(const struct efuse_request *req, const struct fuse_args *args)
+{
+	const struct fuse_open_in *in = args->in_args[0].value;
+
+	if (req->opcode == FUSE_OPENDIR)
+		return FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR;
+	/* What was written, and locks, end with a FLUSH. */
+	if ((in->flags & O_ACCMODE) != O_RDONLY || (req->flags & EFUSE_REQ_LOCKS))
+		return FOPEN_KEEP_CACHE;
+	return FOPEN_KEEP_CACHE | FOPEN_NOFLUSH;
+}
+
+/**
+ * efuse_open_flags - what an open does to what the kernel has of a file or folder
+ * @req: an OPEN or OPENDIR that the server has answered, in its reply's slot
+ * @set: flags to set: FOPEN_KEEP_CACHE; FOPEN_CACHE_DIR of a folder; FOPEN_NOFLUSH of
+ *       a file opened for reading only, unless the server keeps locks
+ * @clear: flags to clear, of the same
+ *
+ * Return: 0, -EINVAL for other flags, -EOPNOTSUPP for another request, -EBUSY if
+ * the server wants to see every read, or none
+ */
+__bpf_kfunc int efuse_open_flags(struct efuse_request *req, u32 set, u32 clear)
+{
+	const struct efuse_pending *p = pending(req);
+	struct fuse_open_out *out = open_of(p);
+
+	if (!out)
+		return -EOPNOTSUPP;
+	if ((set | clear) & ~open_choice(req, p->args))
+		return -EINVAL;
+	if (out->open_flags & (FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NONSEEKABLE |
+			       FOPEN_PASSTHROUGH))
+		return -EBUSY;
+	out->open_flags = (out->open_flags & ~clear) | set;
+	return 0;
+}
+
 static int reply_check(const struct efuse_pending *p, u32 size)
 {
 	const struct fuse_args *args = p->args;
@@ -253,6 +304,7 @@ BTF_ID_FLAGS(func, efuse_out_size, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_out, KF_TRUSTED_ARGS | KF_RET_NULL)
 BTF_ID_FLAGS(func, efuse_out_copy, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_keep, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_open_flags, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_reply, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(kfunc_ids)
 

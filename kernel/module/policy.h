@@ -27,6 +27,7 @@ enum efuse_verdict {
 /* efuse_request.flags */
 enum efuse_request_flags {
 	EFUSE_REQ_PERMISSIONS = 1,	/* the kernel checks permissions, not the server */
+	EFUSE_REQ_LOCKS = 2,	/* the server keeps POSIX locks, not the kernel */
 };
 
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * bpfmap.c - prints one number of a pinned BPF array of __u64.
+ * bpfmap.c - prints the sum of some numbers of a pinned BPF array of __u64.
  *
- *   bpfmap PATH INDEX
+ *   bpfmap PATH INDEX...
  */
 #include <linux/bpf.h>
 #include <stdint.h>
@@ -11,24 +11,35 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int main(int argc, char **argv)
+static int open_map(const char *path)
 {
 	union bpf_attr attr = { 0 };
-	uint64_t value = 0;
-	uint32_t key = argc == 3 ? (uint32_t)atoi(argv[2]) : 0;
-	int fd;
 
-	if (argc != 3)
-		return 2;
-	attr.pathname = (uintptr_t)argv[1];
-	fd = (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
-	attr = (union bpf_attr){ .map_fd = (uint32_t)fd };
+	attr.pathname = (uintptr_t)path;
+	return (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
+}
+
+static int look_up(int fd, uint32_t key, uint64_t *value)
+{
+	union bpf_attr attr = { .map_fd = (uint32_t)fd };
+
 	attr.key = (uintptr_t)&key;
-	attr.value = (uintptr_t)&value;
-	if (fd < 0 || syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr))) {
-		perror(argv[1]);
-		return 1;
-	}
-	printf("%llu\n", (unsigned long long)value);
+	attr.value = (uintptr_t)value;
+	return (int)syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr));
+}
+
+int main(int argc, char **argv)
+{
+	int fd = argc < 3 ? -1 : open_map(argv[1]);
+	uint64_t value, sum = 0;
+
+	if (argc < 3)
+		return 2;
+	for (int i = 2; i < argc; i++, sum += value)
+		if (fd < 0 || look_up(fd, (uint32_t)atoi(argv[i]), &value)) {
+			perror(argv[1]);
+			return 1;
+		}
+	printf("%llu\n", (unsigned long long)sum);
 	return 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # for those who include us
 # lib.sh - what the shell tests of the virtual machine share, for busybox's sh.
 
 n=0
@@ -35,7 +35,40 @@ exercise() {
 	return $status
 }
 
+is() { [ "$1" = "$2" ] || { echo "# got '$1', want '$2'"; false; }; }
+ctl() { echo "$*" > /mnt/a/.ctl; }
+
+# What the generic policy counts, by opcode (bpf/clock.bpf.h): answered, and not.
+LOOKUP=1 GETATTR=3 OPEN=14 STATFS=17 GETXATTR=22 LISTXATTR=23 OPENDIR=27 READLINK=5 ACCESS=34
+hits() { bpfmap "$bpf/generic/maps/counters" $(($1 * 4)); }
+misses() { bpfmap "$bpf/generic/maps/counters" $(($1 * 4 + 1)) $(($1 * 4 + 2)); }
+note() { h=$(hits "$1") m=$(misses "$1"); }
+no_miss() { [ "$(misses "$1")" = "$m" ]; }
+a_hit() { [ "$(hits "$1")" -gt "$h" ]; }
+
+# Requests that a driver, fuse or efuse, has sent to its file systems, as the kernel
+# counts them; FORGET is none. sent OPCODE...: of these together, or of all.
+events() { echo "/sys/kernel/tracing/events/$1/fuse_request_send"; }
+count_sent() {
+	counted=$1
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing
+	echo 'hist:keys=opcode:size=256' > "$(events "$1")/trigger"
+}
+end_sent() { echo '!hist:keys=opcode:size=256' > "$(events "$counted")/trigger"; }
+all_sent() {	# OPCODE COUNT
+	sed -n 's/^{ opcode: *\([0-9]*\) } hitcount: *\([0-9]*\)$/\1 \2/p' "$(events "$counted")/hist"
+}
+sent() {
+	all_sent | {
+		sum=0
+		while read -r opcode count; do
+			[ $# = 0 ] || case " $* " in *" $opcode "*) ;; *) continue;; esac
+			sum=$((sum + count))
+		done
+		echo $sum
+	}
+}
+
 export EFUSE_POLICY_LOADER=/bin/efuse-policy
-# shellcheck disable=SC2034 # for those who include us
 bpf=/sys/fs/bpf/efuse
 [ -d /dev/fd ] || ln -s /proc/self/fd /dev/fd

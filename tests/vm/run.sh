@@ -30,7 +30,9 @@ with_libraries() {
 
 # Everything the guest has, as a folder: it has no other disk.
 fill_root() {
-	local root=$1 f
+	local root=$1 f tools
+	# Programs that the tests there use.
+	mapfile -t tools < <(find "$here" -name '[!it]*.c' -printf "$vm/%f\n" | sed 's/\.c$//')
 	chmod 755 "$root"
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
 	ln -s bin "$root/sbin"
@@ -45,13 +47,13 @@ fill_root() {
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
 	with_libraries "$OUT"/tests/fs-{mem,mirror} "$OUT"/tests/prog-{exercise,differ} "$OUT/bin/efuse" \
-		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "$vm/device" "$vm/bpfmap" "$vm/cost" |
+		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "${tools[@]}" |
 		while read -r f; do
 			case $f in
-			"$OUT"/tests/*|"$OUT"/bin/*|"$OUT"/libexec/*|"$vm/device"|"$vm/bpfmap"|"$vm/cost")
-				install -D "$f" "$root/bin/${f##*/}";;
+			*.d) ;;
+			"$vm"/t-*) cp "$f" "$root/tests/";;
 			"$OUT"/lib/*) cp "$f" "$root/lib/";;
-			"$vm"/*) case $f in *.d) ;; *) cp "$f" "$root/tests/";; esac;;
+			"$OUT"/*) install -D "$f" "$root/bin/${f##*/}";;
 			*) install -D "$f" "$root$f";;
 			esac
 		done

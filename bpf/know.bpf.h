@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * know.bpf.h - where what is known is kept.
+ *
+ * All tables are arrays of places, and a thing's place is a hash of what it is. A
+ * place has room for what was learnt of a few things, and the last change of any
+ * of those that share it; a table never grows and never forgets a change. What was
+ * used least lately makes room. The kernel's hash tables would not do: they reuse
+ * an element while somebody reads it.
+ */
+#ifndef EFUSE_KNOW_BPF_H
+#define EFUSE_KNOW_BPF_H
+
+#include "clock.bpf.h"
+
+#define WAYS	4	/* things in a place */
+
+/* What everything known begins with. All but seq is written under it. */
+struct known {
+	__u64 seq;
+	__u64 conn;
+	__u64 nodeid;	/* 0: nothing */
+	__u64 cred;
+	__u64 asked;
+	__u64 expires;
+	__u64 used;	/* since the place was last short of room; a hint */
+};
+
+static __always_inline bool known_is(const struct known *k, struct efuse_request *req,
+				     __u64 nodeid)
+{
+	return k->nodeid == nodeid && k->conn == req->conn && k->cred == cred_of(req);
+}
+
+/* The smallest is the first to go. */
+static __always_inline __u64 known_rank(const struct known *k)
+{
+	return k->nodeid ? k->asked / 2 + (k->used ? 1ULL << 63 : 1) : 0;
+}
+
+/* Whether it is ours to write; if not, somebody else is at it: leave it. */
+static __always_inline bool known_begin(struct known *k, __u64 *was)
+{
+	*was = *(volatile __u64 *)&k->seq;
+	return !(*was & 1) && __sync_val_compare_and_swap(&k->seq, *was, *was + 1) == *was;
+}
+
+static __always_inline void known_set(struct known *k, struct efuse_request *req,
+				      __u64 nodeid, __u64 asked, __u64 expires)
+{
+	k->conn = req->conn;
+	k->nodeid = nodeid;
+	k->cred = cred_of(req);
+	k->asked = asked;
+	k->expires = expires;
+	k->used = 0;
+}
+
+/* Stores are seen in order: x86, where alone the driver is built so far. */
+static __always_inline void known_end(struct known *k, __u64 was)
+{
+	barrier();
+	*(volatile __u64 *)&k->seq = was + 2;
+}
+
+static __always_inline bool read_begin(const struct known *k, __u64 *was)
+{
+	*was = *(volatile __u64 *)&k->seq;
+	barrier();
+	return !(*was & 1);
+}
+
+/* Whether what was read since is whole. */
+static __always_inline bool read_end(const struct known *k, __u64 was)
+{
+	barrier();
+	return *(volatile __u64 *)&k->seq == was;
+}
+
+static __always_inline void known_use(struct known *k)
+{
+	if (!k->used)
+		k->used = 1;
+}
+
+/* --- which place ------------------------------------------------------------ */
+
+static __always_inline __u64 mix(__u64 a, __u64 b)
+{
+	a = (a ^ b) * 0x9E3779B97F4A7C15ULL;
+	return a ^ a >> 29;
+}
+
+static __always_inline __u64 hash_of(struct efuse_request *req, __u64 nodeid)
+{
+	return mix(mix(req->conn, 0), nodeid);
+}
+
+/* A connection that may use few places has a range of them, anywhere. */
+static __always_inline __u32 place_of(struct efuse_request *req, __u64 hash)
+{
+	__u32 bits = req->param[0] >> 8 & 31;
+
+	return bits ? mix(req->conn, 1) + (hash & ((1U << bits) - 1)) : hash;
+}
+
+/* --- what a connection has done ---------------------------------------------- */
+
+#define CONNS	256	/* a power of two */
+
+struct conn {
+	__u64 permissions;	/* who may do what, last changed */
+	__u64 space;		/* what STATFS says, likewise */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONNS);
+	__type(key, __u32);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+static __always_inline struct conn *conn_at(struct efuse_request *req)
+{
+	__u32 index = mix(req->conn, 0) & (CONNS - 1);
+
+	return bpf_map_lookup_elem(&conns, &index);
+}
+
+/*
+ * Whether what was answered to somebody would still be, as far as permissions go:
+ * the file system that decides them may look at any folder above.
+ */
+static __always_inline bool still_may(struct efuse_request *req, __u64 asked)
+{
+	struct conn *conn;
+
+	if (req->flags & EFUSE_REQ_PERMISSIONS)
+		return true;
+	conn = conn_at(req);
+	return conn && conn->permissions <= asked;
+}
+
+static __always_inline void permissions_changed(struct efuse_request *req)
+{
+	struct conn *conn;
+
+	if (req->flags & EFUSE_REQ_PERMISSIONS)
+		return;
+	conn = conn_at(req);
+	if (conn)
+		clock_mark(&conn->permissions);
+}
+
+/* STATFS is remembered for a time alone. */
+static __always_inline void space_changed(struct efuse_request *req)
+{
+	struct conn *conn;
+
+	if (mode_of(req) != MODE_TIMEOUT)
+		return;
+	conn = conn_at(req);
+	if (conn)
+		clock_mark(&conn->space);
+}
+
+#endif
