@@ -50,7 +50,7 @@ enum {
 };
 
 enum {
-	EFUSE_REQ_PERMISSIONS = 1,	/* flags: the kernel checks permissions */
+	EFUSE_REQ_PERMISSIONS = 1,	/* flags: all are answered alike */
 	EFUSE_REQ_LOCKS = 2,		/* the file system keeps POSIX locks */
 	EFUSE_INVAL_ATTR = 0,		/* opcode of invalidate(): attributes */
 };
@@ -94,6 +94,7 @@ extern int efuse_out_copy(struct efuse_request *req, __u32 index, __u32 off,
 extern void efuse_keep(struct efuse_request *req, __u64 cookie) __ksym;
 extern int efuse_open_flags(struct efuse_request *req, __u32 set, __u32 clear) __ksym;
 extern int efuse_reply(struct efuse_request *req, const void *src, __u32 src__sz) __ksym;
+extern int efuse_wait(struct efuse_request *req, __u32 usec) __ksym;
 
 /* A policy of that name, with the slots that follow. */
 #define EFUSE_POLICY(policy, ...) \

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * kfunc.c - what a policy's programs can call. Every index and size they give is
- * checked against the request at hand. None of these sleeps.
+ * checked against the request at hand. None of these sleeps but efuse_wait().
  */
 #include "../fuse_i.h"
 #include "policy.h"
 
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 
 /* A request that BPF trusts is always one of ours, whole. */
 static struct efuse_pending *pending(struct efuse_request *req)
@@ -294,6 +296,24 @@ __bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src_
 	return 0;
 }
 
+/**
+ * efuse_wait - let a request wait, as a slow server would
+ * @req: a request, in its slot
+ * @usec: microseconds, up to a second
+ *
+ * Only for programs that may sleep. Whoever replaces the policy waits as long.
+ *
+ * Return: 0, -EINTR if the caller is killed, -EINVAL for a longer time
+ */
+__bpf_kfunc int efuse_wait(struct efuse_request *req, u32 usec)
+{
+	if (usec > USEC_PER_SEC)
+		return -EINVAL;
+	if (usec)
+		usleep_range_state(usec, usec + usec / 8 + 1, TASK_KILLABLE);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(kfunc_ids)
@@ -306,6 +326,7 @@ BTF_ID_FLAGS(func, efuse_out_copy, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_keep, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_open_flags, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_reply, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_wait, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_KFUNCS_END(kfunc_ids)
 
 static const struct btf_kfunc_id_set kfunc_set = {
