@@ -347,14 +347,16 @@ static __always_inline __u32 no_flush(struct efuse_request *req)
 /*
  * An open is answered. What the kernel has of a file or folder is kept for it under
  * the same conditions as attributes. Nothing is changed for the file system's own
- * timeouts, nor where it wants to see every read, which the kernel refuses.
+ * timeouts, nor where it wants to see every read, which the kernel refuses, nor for
+ * a folder that may look different to different users.
  */
 static __always_inline void keep_pages(struct efuse_request *req, __u32 dir)
 {
 	struct node *node = node_at(req, req->nodeid);
 	__u32 mode = mode_of(req), keep;
 
-	if (!node || (mode != MODE_ALWAYS && mode != MODE_TIMEOUT))
+	if (!node || (mode != MODE_ALWAYS && mode != MODE_TIMEOUT) ||
+	    (dir && !(req->flags & EFUSE_REQ_PERMISSIONS)))
 		return;
 	keep = req->cookie && unsaid_life(req, node) && is_young(req) ? FOPEN_KEEP_CACHE : 0;
 	if (!efuse_open_flags(req, dir | keep | no_flush(req), FOPEN_KEEP_CACHE ^ keep))

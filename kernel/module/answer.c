@@ -83,7 +83,7 @@ static const struct efuse_ops *fill(struct efuse_pending *p, struct fuse_conn *f
 	p->req.param[0] = READ_ONCE(conn->param[0]);
 	p->req.param[1] = READ_ONCE(conn->param[1]);
 	p->req.opcode = args->opcode;
-	p->req.flags = (fc->default_permissions ? EFUSE_REQ_PERMISSIONS : 0) |
+	p->req.flags = (fc->default_permissions || !fc->allow_other ? EFUSE_REQ_PERMISSIONS : 0) |
 		       (fc->no_lock ? 0 : EFUSE_REQ_LOCKS);
 	p->req.uid = -1;
 	p->req.gid = -1;

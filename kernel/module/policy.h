@@ -26,7 +26,8 @@ enum efuse_verdict {
 
 /* efuse_request.flags */
 enum efuse_request_flags {
-	EFUSE_REQ_PERMISSIONS = 1,	/* the kernel checks permissions, not the server */
+	/* All are answered alike: the kernel checks permissions, or lets one user in only. */
+	EFUSE_REQ_PERMISSIONS = 1,
 	EFUSE_REQ_LOCKS = 2,	/* the server keeps POSIX locks, not the kernel */
 };
 
