@@ -192,7 +192,7 @@ $(O)/obj/mount.efuse/policy.o: mount.efuse/policy.c $(LIBBPF) $(O)/settings
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -I$(O)/libbpf/include -fPIE -c -o $@ $<
 
-$(LOADER): $(O)/obj/mount.efuse/policy.o $(O)/obj/mount.efuse/msg.o $(LIBBPF)
+$(LOADER): $(O)/obj/mount.efuse/policy.o $(O)/obj/mount.efuse/msg.o $(O)/obj/mount.efuse/opcode.o $(LIBBPF)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LINK) -pie -o $@ $^ -lelf -lz

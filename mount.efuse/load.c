@@ -19,10 +19,11 @@ static int usage(FILE *out, int ret)
 {
 	fputs("Usage: efuse load FILE...\n"
 	      "       efuse load -u NAME...\n"
-	      "       efuse load -l\n"
+	      "       efuse load -l | -c\n"
 	      "Register BPF policies with the efuse driver, under which mounts choose them.\n"
 	      "  -u, --unload  take policies away; their mounts go on without\n"
 	      "  -l, --list    the policies that are loaded\n"
+	      "  -c, --counts  what they have answered, by kind of request\n"
 	      "  -h, --help    this text\n", out);
 	return fflush(out) ? EXIT_FAILED : ret;
 }
@@ -33,6 +34,7 @@ static const char *parse(int argc, char **argv, int *ret)
 	static const struct option long_options[] = {
 		{ "unload", no_argument, NULL, 'u' },
 		{ "list", no_argument, NULL, 'l' },
+		{ "counts", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
@@ -40,14 +42,14 @@ static const char *parse(int argc, char **argv, int *ret)
 	int c;
 
 	optind = 0;
-	while ((c = getopt_long(argc, argv, "+ulh", long_options, NULL)) != -1) {
-		if (c != 'u' && c != 'l') {
+	while ((c = getopt_long(argc, argv, "+ulch", long_options, NULL)) != -1) {
+		if (c != 'u' && c != 'l' && c != 'c') {
 			*ret = c == 'h' ? usage(stdout, EXIT_OK) : usage(stderr, EXIT_USAGE);
 			return NULL;
 		}
-		what = c == 'u' ? "unload" : "list";
+		what = c == 'u' ? "unload" : c == 'l' ? "list" : "counts";
 	}
-	if (streq(what, "list") == (optind < argc)) {
+	if ((streq(what, "list") || streq(what, "counts")) == (optind < argc)) {
 		*ret = usage(stderr, EXIT_USAGE);
 		return NULL;
 	}

@@ -11,12 +11,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "mount.efuse/msg.h"
+#include "mount.efuse/opcode.h"
 #include "mount.efuse/util.h"
 
 #define BPFFS		"/sys/fs/bpf"
@@ -206,7 +208,12 @@ static int unload(const char *name)
 	return 0;
 }
 
-static int list(void)
+static void print_name(const char *name)
+{
+	puts(name);
+}
+
+static int for_each(void (*call)(const char *name))
 {
 	DIR *folder = opendir(FOLDER);
 	struct dirent *d;
@@ -217,10 +224,66 @@ static int list(void)
 	}
 	while (folder && (d = readdir(folder)))
 		if (d->d_name[0] != '.')
-			puts(d->d_name);
+			call(d->d_name);
 	if (folder)
 		closedir(folder);
 	return fflush(stdout) ? 1 : 0;
+}
+
+/* --- counts ---------------------------------------------------------------- */
+
+/* What a policy counts that has a map of this name: outcomes of opcodes. */
+#define COUNTERS	"counters"
+#define OPCODES		64
+
+struct outcomes {
+	uint64_t n[4];		/* answered, unknown, stale, refused */
+};
+
+/* Returns -1 for what is no such map. */
+static int open_counters(const char *name)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/maps/%s", FOLDER, name, COUNTERS);
+	fd = bpf_obj_get(path);
+	if (fd >= 0 && (bpf_obj_get_info_by_fd(fd, &info, &size) || info.value_size != 8 ||
+			info.max_entries != OPCODES * ARRAY_SIZE(((struct outcomes *)0)->n))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static bool read_outcomes(int fd, uint32_t opcode, struct outcomes *o)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(o->n); i++) {
+		uint32_t key = opcode * (uint32_t)ARRAY_SIZE(o->n) + i;
+
+		if (bpf_map_lookup_elem(fd, &key, &o->n[i]))
+			return false;
+		any |= o->n[i];
+	}
+	return any;
+}
+
+static void print_counts(const char *name)
+{
+	__cleanup(closep) int fd = open_counters(name);
+	struct outcomes o;
+
+	if (fd < 0)
+		return;
+	printf("%-16s %12s %12s %12s %12s\n", name, "answered", "unknown", "stale", "refused");
+	for (uint32_t opcode = 0; opcode < OPCODES; opcode++)
+		if (read_outcomes(fd, opcode, &o))
+			printf("  %-14s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %12" PRIu64 "\n",
+			       opcode_name(opcode), o.n[0], o.n[1], o.n[2], o.n[3]);
 }
 
 /* Called by load.c, which has checked the command line. */
@@ -231,7 +294,9 @@ int main(int argc, char **argv)
 	msg_init("efuse", false);
 	libbpf_set_print(print);
 	if (argc == 2 && streq(argv[1], "list"))
-		return list();
+		return for_each(print_name);
+	if (argc == 2 && streq(argv[1], "counts"))
+		return for_each(print_counts);
 	for (int i = 2; i < argc; i++)
 		ret |= streq(argv[1], "load") ? load(argv[i]) : unload(argv[i]);
 	return ret;
