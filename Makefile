@@ -107,7 +107,7 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
         module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
-        check-differ check-fuzz-ioctl check-storm bench-vm
+        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -216,6 +216,13 @@ $(O)/tests/fs-%: tests/fs-%.c $(O)/settings
 	$(Q)mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -MF $@.d $(FUSE3_CFLAGS) -o $@ $< $(LDFLAGS) $(SAN_FLAGS) $(FUSE3_LIBS) -pthread
 
+# What nothing can be preloaded into.
+$(O)/tests/fs-mem-static: tests/fs-mem.c $(O)/settings
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TEST_COMPILE) -MF $@.d $(FUSE3_CFLAGS) -static -Wl,--no-warnings -o $@ $< \
+		$(FUSE3_LIBS) -ldl -pthread
+
 $(O)/tests/fs2-%: tests/fs2-%.c $(O)/settings
 	$(call say,TEST,$<)
 	$(Q)mkdir -p $(@D)
@@ -264,7 +271,7 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mirror prog-exercise prog-differ) $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
+VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror prog-exercise prog-differ) $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)
@@ -313,7 +320,12 @@ check-storm:	## on the debug kernel: everything taken away under load, for STORM
 bench-vm:	## instructions of a request in that machine, with and without the driver
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
-		VM_ICOUNT=1 VM_TESTS='b-*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		VM_ICOUNT=1 VM_TESTS='b-[!r]*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+
+bench-requests:	## requests per opcode in that machine: plain, with the shim, with the policy
+	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_PROGRAMS=1 VM_SECONDS=3600 \
+		VM_ENV='TEST_SECONDS=3500' VM_TESTS='b-requests*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all

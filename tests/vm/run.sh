@@ -10,6 +10,7 @@
 # and a nanosecond on its clock is one instruction. VM_ENV='NAME=VALUE ...' is what
 # the tests find in their environment. VM_KERNEL and VM_KO are another kernel and
 # the driver for it, VM_MEMORY is its memory, VM_DIR is where its own files go.
+# With VM_PROGRAMS=1 the guest has what programs.sh says.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,7 +47,7 @@ fill_root() {
 	: > "$root/etc/mtab"
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
-	with_libraries "$OUT"/tests/fs-{mem,mirror} "$OUT"/tests/prog-{exercise,differ} "$OUT/bin/efuse" \
+	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror} "$OUT"/tests/prog-{exercise,differ} "$OUT/bin/efuse" \
 		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "${tools[@]}" |
 		while read -r f; do
 			case $f in
@@ -67,7 +68,11 @@ fill_root() {
 	install -D "$(readlink -f "$f")" "$root/lib/x86_64-linux-gnu/libgcc_s.so.1"
 	cp "$vm/init" "$root/init"
 	strip --strip-debug -o "$root/lib/efuse.ko" "$VM_KO"
+	[ "${VM_PROGRAMS:-0}" = 0 ] || fill_programs "$root"
 }
+
+# shellcheck source=tests/vm/programs.sh
+[ "${VM_PROGRAMS:-0}" = 0 ] || . "$here/programs.sh"
 
 make_initramfs() {
 	local root
