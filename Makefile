@@ -325,7 +325,7 @@ bench-vm:	## instructions of a request in that machine, with and without the dri
 bench-requests:	## requests per opcode in that machine: plain, with the shim, with the policy
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_PROGRAMS=1 VM_SECONDS=3600 \
-		VM_ENV='TEST_SECONDS=3500' VM_TESTS='b-requests*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		VM_ENV='TEST_SECONDS=3500 $(VM_ENV)' VM_TESTS='b-requests*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all

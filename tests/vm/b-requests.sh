@@ -8,7 +8,7 @@
 # bench-requests).
 . /tests/lib.sh
 
-FILES=2000
+: "${FILES:=2000}"
 export PATH=/bin:/usr/bin EFUSE_SHIM=/lib/libefuse-shim.so
 
 # --- file systems on /mnt/b ---------------------------------------------------
@@ -49,7 +49,7 @@ go_policy() { begin efuse; POLICY=generic:1 go /dev/efuse efuse; }
 
 # --- workloads ----------------------------------------------------------------
 
-first_walk() { walk make /mnt/b/tree $FILES && walk /mnt/b/tree; }
+first_walk() { walk make /mnt/b/tree "$FILES" && walk /mnt/b/tree; }
 second_walk() { walk /mnt/b/tree; }
 no_walk() { :; }
 build() {

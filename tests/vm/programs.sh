@@ -6,7 +6,7 @@
 
 # shellcheck source=bench/project.sh
 . "${BASH_SOURCE[0]%/*}/../../bench/project.sh"
-SOURCES=12
+: "${SOURCES:=12}"
 
 # What cc needs to compile and link that project.
 compiler_files() {
@@ -33,7 +33,7 @@ fill_programs() {
 	sort -u "$root/tmp/files" | while read -r f; do
 		[ -e "$root$f" ] || install -D "$f" "$root$f"
 	done
-	make_project "$root/tmp/project" $SOURCES
+	make_project "$root/tmp/project" "$SOURCES"
 	tar cf "$root/lib/project.tar" -C "$root/tmp" project
 	rm -rf "$root/tmp/project" "$root/tmp/files"
 }
