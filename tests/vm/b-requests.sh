@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh source=tests/vm/lib.sh disable=SC2119 # nothing is passed on
 # b-requests.sh - requests that reach a file system, by opcode: from the stock driver
-# (plain), with cache=always kept by the shim alone, and by the driver's policy. A
+# (plain, all times 0), with cache=always kept by the shim alone, and by the driver's policy. A
 # second walk over a tree with stat, extended attributes and readlink; unpacking,
 # configuring and building a small C project; writing. bindfs has the shim; a static
 # program and gocryptfs, which is Go, have none. The kernel counts (make
@@ -20,11 +20,12 @@ end() {
 	[ -z "$fs" ] || soon not kill -0 "$fs"
 	end_sent
 }
-bindfs_plain() {
+bindfs_own() {
 	begin fuse
 	fs=
-	bindfs /tmp/back /mnt/b && soon mounted
+	bindfs "$@" /tmp/back /mnt/b && soon mounted
 }
+bindfs_plain() { bindfs_own -o attr_timeout=0,entry_timeout=0,negative_timeout=0; }
 wrapped_bindfs() {
 	fs=
 	efuse wrap -o "efuse.cache=always,efuse.driver=$1" bindfs /tmp/back /mnt/b && soon mounted
@@ -68,7 +69,7 @@ name_of() {
 		INTERRUPT BMAP DESTROY IOCTL POLL NOTIFY_REPLY BATCH_FORGET FALLOCATE READDIRPLUS \
 		RENAME2 LSEEK COPY_FILE_RANGE SETUPMAPPING REMOVEMAPPING SYNCFS TMPFILE STATX
 	shift "$1"
-	echo "$2"
+	echo "$1"
 }
 difference() {	# BEFORE AFTER: one line
 	sort -n "$2" | while read -r opcode count; do
@@ -102,6 +103,7 @@ compare() {
 	ok "$1, plain: $2" counted "$1_plain" "$2" "$3"
 	plain=$all shim=
 	if [ "$1" = bindfs ]; then
+		ok "$1, with its own times: $2" counted bindfs_own "$2" "$3"
 		ok "$1, shim alone: $2" counted bindfs_shim "$2" "$3"
 		shim=$all
 	fi
