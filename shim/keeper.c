@@ -7,7 +7,6 @@
  * no signals, runs none of the daemon's code and holds the lock only briefly.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -223,12 +222,9 @@ static bool rescue(struct uring *u)
 
 static void got_device(struct uring *u, int res)
 {
-	if (res < 0 || (res & (POLLERR | POLLHUP))) {
-		uring_dead(u);
-		return;
-	}
-	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
-	uring_nudge_one(u, place_here());
+	uring_device_event(u, res);
+	if (res >= 0)
+		uring_nudge_one(u, place_here());
 }
 
 static void handle_events(struct uring *u)
@@ -243,6 +239,20 @@ static void handle_events(struct uring *u)
 		else if (ev.entry)
 			got_request(u, ev.entry);
 	}
+}
+
+/*
+ * Begins or ends the keeper's own poll of the device. A worker polls before it
+ * says so, and a poll that begins looks at once, so that nothing is missed.
+ */
+static void watch_device(struct uring *u)
+{
+	bool wanted = !__atomic_load_n(&u->device_with_worker, __ATOMIC_SEQ_CST);
+
+	if (wanted == u->keeper_polls)
+		return;
+	if (!(wanted ? port_poll_device : port_unpoll_device)(&u->keeper))
+		u->keeper_polls = wanted;
 }
 
 /* Under the lock, so that whoever stops us is done with our port. */
@@ -314,6 +324,7 @@ static void serve(struct uring *u)
 		handle_events(u);
 		commit_inbox(u);
 		fill_queues(u);
+		watch_device(u);
 		port_submit(&u->keeper);
 		if (stopping(u))
 			break;
@@ -340,7 +351,7 @@ static void *keeper_main(void *arg)
 	if (err)
 		return NULL;
 	if (step_wait(u, STEP_READY) == STEP_START) {
-		port_poll_device(&u->keeper);
+		watch_device(u);
 		err = register_all(u);
 		if (err)
 			port_refuse(&u->keeper);

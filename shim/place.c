@@ -27,6 +27,7 @@
 #define ENTER_NS (WINDOW * 400000ull)	/* 2,500 a second and more: enter */
 #define LEAVE_NS (WINDOW * 1000000ull)	/* 1,000 a second and less: leave */
 #define MOVED_MANY (WINDOW / 4)		/* callers that do not stay */
+#define MIXED_WINDOWS 16			/* after one with callers that alternate */
 #define STREAM_ENDS 64			/* requests without one that nobody waits for */
 #define LOOSE_WINDOWS 64		/* then not pinned for as many, doubled */
 #define LOOSENED_MAX 6			/* doublings */
@@ -113,12 +114,19 @@ void place_away(struct place *p, int core)
 		sched_setaffinity(0, sizeof(others), &others);
 }
 
-/* Every WINDOW requests: whether callers, of several cores or one, alternate. */
+/*
+ * Every WINDOW requests: whether callers, of several cores or one, alternate. On
+ * busy cores each of them gets its turn, and it is not in every window that they
+ * are seen to.
+ */
 static void judge(struct place *p)
 {
 	if (++p->seen < WINDOW)
 		return;
-	p->mixed = p->changes > WINDOW / 8 || p->turns > WINDOW / 4;
+	if (p->changes > WINDOW / 8 || p->turns > WINDOW / 4)
+		p->mixed = MIXED_WINDOWS;
+	else if (p->mixed)
+		p->mixed--;
 	p->seen = 0;
 	p->changes = 0;
 	p->turns = 0;

@@ -47,7 +47,7 @@ struct place {
 	unsigned int seen;	/* requests of this window */
 	unsigned int changes;	/* of them, those from another core than the last */
 	unsigned int turns;	/* of them, those of another caller than the last */
-	bool mixed;		/* callers of several cores, or many: nobody to follow */
+	unsigned int mixed;	/* windows in which not to follow: callers of several cores, or many */
 	bool usable;		/* affinity can be read and set */
 
 	pid_t tid;
@@ -102,8 +102,8 @@ void place_forked(struct place *p);
  * Thread PID asked on CORE (0: nobody waits for it): after a few requests in a
  * row from the same core the calling thread is moved there. Not when requests
  * of several cores alternate, nor those of several callers, who work while the
- * thread does and are better off with a core it is not on: then it runs where
- * the scheduler puts it. Returns whether it moved.
+ * thread does and are better off with a core it is not on: then, and for a
+ * while, it runs where the scheduler puts it. Returns whether it moved.
  */
 bool place_follow(struct place *p, unsigned int core, uint32_t pid);
 

@@ -188,6 +188,17 @@ int port_poll_device(struct port *p)
 	return poll_queue(p, p->devfd, PORT_DEVICE);
 }
 
+int port_unpoll_device(struct port *p)
+{
+	struct io_uring_sqe *sqe = sqe_get(p);
+
+	if (!sqe)
+		return -EBUSY;
+	io_uring_prep_poll_remove(sqe, PORT_DEVICE);
+	sqe->user_data = PORT_DONE;
+	return 0;
+}
+
 int port_submit(struct port *p)
 {
 	int ret;
@@ -279,9 +290,9 @@ void port_collect(struct port *p)
 static void event_fill(struct port *p, const struct io_uring_cqe *cqe, struct port_event *ev)
 {
 	*ev = (struct port_event){ .res = cqe->res, .more = cqe->flags & IORING_CQE_F_MORE };
-	if (cqe->user_data == PORT_NUDGE || cqe->user_data == PORT_DEVICE) {
+	if (cqe->user_data <= PORT_DONE) {
 		ev->tag = (enum port_tag)cqe->user_data;
-		if (!ev->more && ev->res >= 0)
+		if (!ev->more && ev->res >= 0 && ev->tag != PORT_DONE)
 			__atomic_or_fetch(&p->rearm, (int)ev->tag, __ATOMIC_RELEASE);
 		return;
 	}

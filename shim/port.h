@@ -21,7 +21,7 @@
 #include "shim/entry.h"
 
 /* What a completion means when it is no entry's. */
-enum port_tag { PORT_NUDGE = 1, PORT_DEVICE = 2 };
+enum port_tag { PORT_NUDGE = 1, PORT_DEVICE = 2, PORT_DONE = 4 };
 
 enum port_state { PORT_BUSY, PORT_WAITING, PORT_NUDGED, PORT_GONE };
 
@@ -72,6 +72,9 @@ int port_commit(struct port *p, struct entry *e);
 
 /* Queues a multishot poll of the device. 0 or -EBUSY. */
 int port_poll_device(struct port *p);
+
+/* Queues its end, which an event of the poll with -ECANCELED tells of. 0 or -EBUSY. */
+int port_unpoll_device(struct port *p);
 
 /* Hands what is queued to the kernel. Returns 0 or -errno. */
 int port_submit(struct port *p);

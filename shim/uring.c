@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,6 +121,16 @@ struct entry *uring_lane_pop(struct uring *u)
 	}
 	pthread_mutex_unlock(&u->lock);
 	return e;
+}
+
+void uring_device_event(struct uring *u, int res)
+{
+	if (res == -ECANCELED)
+		return;		/* port_unpoll_device() */
+	if (res < 0 || (res & (POLLERR | POLLHUP)))
+		uring_dead(u);
+	else
+		__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
 }
 
 void uring_dead(struct uring *u)

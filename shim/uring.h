@@ -12,7 +12,8 @@
  *              there.
  *   keeper.c   one thread of the shim per connection. It has the first entry of
  *              every queue, and gives what arrives there to whichever worker
- *              waits. It watches the device fd (FORGET, INTERRUPT, the end) and
+ *              waits. It watches the device fd (FORGET, INTERRUPT, the end),
+ *              unless a worker that is the only one has come to do so, and
  *              the workers: what the kernel handed to one that is busy for
  *              long, it passes to another. It never runs the daemon's code.
  *   uring.c    the channel: start, stop, and where a replied entry goes next.
@@ -69,6 +70,8 @@ struct worker {
 	uint32_t lastpid;		/* the thread that made it, 0 for nobody */
 	unsigned int turn;		/* whose turn it is: ring, lane, device */
 	uint64_t busy_since;		/* ns, 0 while in read(2); atomic */
+	bool polls_device;		/* its ring has a poll of the device */
+	unsigned int device_messages;	/* it read while the keeper watched the device */
 	bool leaving;			/* its thread is about to end; under the lock */
 	uint64_t slowest_ns;		/* of its answers of late */
 	unsigned int spin_credit;	/* spins that paid lately */
@@ -95,6 +98,8 @@ struct uring {
 	unsigned int lane_length;	/* atomic; written under the lock */
 	struct callers callers;
 	int device_ready;		/* the device fd may have something; atomic */
+	int device_with_worker;		/* who watches it; atomic; written under the lock */
+	bool keeper_polls;		/* the device; the keeper's */
 	int dead;			/* atomic */
 
 	struct port keeper;
@@ -178,6 +183,9 @@ void uring_pass_on(struct uring *u, unsigned int qid);
 
 /* Wakes the keeper. Takes the lock. */
 void uring_wake_keeper(struct uring *u);
+
+/* A poll of the device fd says RES, poll(2) events or -errno. */
+void uring_device_event(struct uring *u, int res);
 
 /* The connection is gone: wakes everybody. */
 void uring_dead(struct uring *u);

@@ -26,6 +26,7 @@
 #define SYSCALLS_BATCH 16
 #define SPIN_CREDIT 8
 #define DEVICE_TURN 16
+#define DEVICE_OWN 16		/* messages of the device after which to watch it */
 #define SPIN_RETRY 256
 
 static __thread struct worker *mine;	/* of this thread, one per session */
@@ -93,8 +94,10 @@ static void join(struct uring *u, struct worker *w)
 	w->next = u->workers;
 	u->workers = w;
 	/* Two workers and more: from now on the keeper has queues to fill. */
-	if (__atomic_add_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST) == 2)
+	if (__atomic_add_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST) == 2) {
+		__atomic_store_n(&u->device_with_worker, 0, __ATOMIC_SEQ_CST);
 		uring_nudge_port(u, &u->keeper);
+	}
 	pthread_mutex_unlock(&u->lock);
 	count_add(&count_block(u->session, w->home)->workers, 1);
 	count_add(&u->session->stats->threads, 1);
@@ -115,6 +118,7 @@ static void leave(struct uring *u, struct worker *w)
 	w->leaving = true;
 	__atomic_sub_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
 	__atomic_sub_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&u->device_with_worker, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
 	while ((e = w->port.inbox)) {
 		__atomic_store_n(&w->port.inbox, e->next, __ATOMIC_RELAXED);
@@ -502,6 +506,27 @@ static void count_device(struct session *s, const struct fuse_in_header *in)
 }
 
 /*
+ * The only worker of a connection with such messages watches for them by itself:
+ * the keeper would only be woken to wake it, or to disturb it.
+ */
+static void own_device(struct uring *u, struct worker *w)
+{
+	if (!w->port.avail || !alone(u) ||
+	    __atomic_load_n(&u->device_with_worker, __ATOMIC_RELAXED) ||
+	    ++w->device_messages < DEVICE_OWN)
+		return;
+	w->device_messages = 0;
+	if (!w->polls_device)
+		w->polls_device = !port_poll_device(&w->port) && !port_submit(&w->port);
+	if (!w->polls_device)
+		return;
+	pthread_mutex_lock(&u->lock);
+	__atomic_store_n(&u->device_with_worker, alone(u), __ATOMIC_SEQ_CST);
+	uring_nudge_port(u, &u->keeper);
+	pthread_mutex_unlock(&u->lock);
+}
+
+/*
  * FORGET, INTERRUPT and the like. The flag is lowered before the read and
  * raised again unless there was nothing, so that a message which arrives in
  * between is not missed: its poll event raises the flag once more.
@@ -520,8 +545,10 @@ static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t 
 	if (len < 0 && errno != EINTR && errno != ENOENT)
 		return errno == EINVAL ? -EINVAL : 0;
 	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
-	if (len >= (ssize_t)sizeof(struct fuse_in_header))
+	if (len >= (ssize_t)sizeof(struct fuse_in_header)) {
 		count_device(w->session, buf);
+		own_device(u, w);
+	}
 	if (len > 0 && w->session->cache)
 		cache_ask(w->session->cache, buf, (size_t)len);
 	if (len > 0 && w->session->lights)
@@ -559,6 +586,8 @@ static ssize_t from_ring(struct uring *u, struct worker *w, void *buf, size_t si
 	ssize_t len;
 
 	while (port_next(&w->port, &ev)) {
+		if (ev.tag == PORT_DEVICE)
+			uring_device_event(u, ev.res);
 		if (!ev.entry)
 			continue;
 		if (ev.res < 0) {
