@@ -314,7 +314,7 @@ static const struct op_kind op_kinds[] = {
 	{ "mkdir", op_mkdir, false }, { "mkdir", op_mkdir, false }, { "rmdir", op_rmdir, false },
 	{ "unlink", op_unlink, false }, { "unlink", op_unlink, false },
 	{ "rename", op_rename, false }, { "rename", op_rename, false },
-	{ "link", op_link, false }, { "symlink", op_symlink, false }, { "mknod", op_mknod, false },
+	{ "link", op_link, false }, { "link", op_link, false }, { "symlink", op_symlink, false }, { "mknod", op_mknod, false },
 	{ "readlink", op_readlink, true }, { "stat", op_stat, true }, { "access", op_access, true },
 	{ "chmod", op_chmod, false }, { "chown", op_chown, false }, { "utimens", op_utimens, false },
 	{ "truncate", op_truncate, false }, { "cut", op_cut, false }, { "excl", op_excl, false },
@@ -355,6 +355,8 @@ static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
 	op.arg = ex_random(&state);
 	draw_path(&state, op.a);
 	draw_path(&state, op.b);
+	draw_path(&state, op.c);
+	op.looks = ex_random(&state) >> 20 & 15;
 	return op;
 }
 

@@ -34,7 +34,7 @@ static void be(unsigned int user)
 
 #define TOUCHED	8
 
-/* Inode numbers that an operation may have to do with. */
+/* Inode numbers of the names of an operation; that of a name tells of its folder, too. */
 struct touched {
 	ino_t ino[TOUCHED];
 	int n;
@@ -54,14 +54,6 @@ static const char *folder_of(const char *rel, char *buf)
 
 	snprintf(buf, 24, "%.*s", slash ? (int)(slash - rel) : 1, slash ? rel : ".");
 	return buf;
-}
-
-static void touch_name(struct touched *t, struct place *backing, const char *rel)
-{
-	char folder[24];
-
-	touch_one(t, at(backing, rel));
-	touch_one(t, at(backing, folder_of(rel, folder)));
 }
 
 /* Whether the file may be in another folder than the name is. */
@@ -115,8 +107,8 @@ static int64_t run_behind(struct place *places, const struct op *op, int ctl)
 	int64_t ret;
 
 	be(0);
-	touch_name(&t, &places[BACKING], op->a);
-	touch_name(&t, &places[BACKING], op->b);
+	touch_one(&t, at(&places[BACKING], op->a));
+	touch_one(&t, at(&places[BACKING], op->b));
 	be(op->user);
 	ret = op->kind->run(&places[BACKING], op);
 	be(0);
@@ -137,14 +129,16 @@ static bool same_result(int64_t a, int64_t b)
 	return a == b || (setup.any_error && a < 0 && b < 0);
 }
 
+/* Not at everything each time: what is looked at is known afresh, and hides what was not. */
 static int look_around(struct place *places, const struct op *op)
 {
 	char folder[24];
+	const char *const names[4] = { op->c, op->b, folder_of(op->a, folder), op->a };
 
-	return look(places, PLACES, op->a, op->thorough) ||
-	       look(places, PLACES, op->b, op->thorough) ||
-	       look(places, PLACES, folder_of(op->a, folder), op->thorough) ||
-	       (op->thorough && look(places, PLACES, folder_of(op->b, folder), false));
+	for (int i = 0; i < 4; i++)
+		if (op->looks >> i & 1 && look(places, PLACES, names[i], op->thorough))
+			return 1;
+	return 0;
 }
 
 static void drop_caches(void)

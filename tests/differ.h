@@ -36,7 +36,8 @@ struct op {
 	unsigned int user;
 	bool behind;		/* the mount: done in the backing folder */
 	bool thorough;		/* contents and extended attributes are looked at */
-	char a[24], b[24];
+	unsigned int looks;	/* a bit for each name that is looked at after it */
+	char a[24], b[24], c[24];	/* c is only looked at */
 	uint64_t arg;
 };
 
