@@ -291,6 +291,9 @@ DEBUG_KDIR := $(O)/vm/debug-kernel
 VM_DEBUG = VM_KERNEL='$(abspath $(DEBUG_KDIR))/arch/x86/boot/bzImage' VM_DIR='$(abspath $(O))/vm/debug-run' \
 	VM_KO='$(abspath $(O))/vm/debug-module/kernel/efuse.ko' VM_MEMORY=3G VM_SECONDS=$(or $(VM_SECONDS),2400) VM_TESTS='$(or $(VM_TESTS),t-*)'
 
+# Everything takes several times as long there.
+DEBUG_ENV := TEST_SECONDS=1200 DIFFER_OPS=400 FUZZ_CALLS=50000 STORM_SECONDS=60
+
 debug-kernel:
 	$(Q)nice -n 10 tests/vm/debug-kernel.sh '$(LINUX_SRC)' $(O)/vm
 	$(Q)$(MAKE) O=$(O)/vm/debug-module KDIR='$(abspath $(DEBUG_KDIR))' module
@@ -298,7 +301,7 @@ debug-kernel:
 check-vm-debug:	## the same on a kernel built with lockdep, KASAN, kmemleak and fault injection
 	$(Q)if DEBUG=1 KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) debug-kernel && \
-		$(VM_DEBUG) VM_ENV='$(or $(VM_ENV),TEST_SECONDS=1200)' OUT='$(abspath $(O))' KDIR='$(KDIR)' \
+		$(VM_DEBUG) VM_ENV='$(or $(VM_ENV),$(DEBUG_ENV))' OUT='$(abspath $(O))' KDIR='$(KDIR)' \
 		tests/vm/run.sh; fi
 
 # What takes long is short in these two; the whole of it, by hand:

@@ -46,7 +46,8 @@ check_config() {
 	grep '^CONFIG_.*=y' "$config" | while read -r line; do
 		grep -qxF "$line" "$build/.config" || echo "$line"
 	done > "$dest/debug-missing"
-	[ ! -s "$dest/debug-missing" ] || fail "this kernel does not take: $(tr '\n' ' ' < "$dest/debug-missing")"
+	[ ! -s "$dest/debug-missing" ] ||
+		fail "this kernel does not take: $(tr '\n' ' ' < "$dest/debug-missing")"
 	rm "$dest/debug-missing"
 }
 

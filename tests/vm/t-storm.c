@@ -22,7 +22,7 @@
 
 #define MOUNTERS	2
 #define USERS		2	/* processes on each mount */
-#define GRACE		60	/* seconds for what is under way to end */
+#define GRACE		240	/* seconds for what is under way to end */
 
 struct mounted {
 	char dir[32], source[32];
@@ -109,7 +109,9 @@ static int mount_one(struct mounted *m)
 
 static void choose(int dev)
 {
-	static const char *const names[] = { "generic", "generic", "generic", "count", "deny", "", "none" };
+	static const char *const names[] = {
+		"generic", "generic", "generic", "count", "deny", "", "none",
+	};
 	struct efuse_policy policy = {
 		.size = sizeof(policy), .param = { draw(4), draw(3) * 10000000 },
 	};
@@ -137,11 +139,37 @@ static void say(const char *what)
 	fflush(stdout);
 }
 
+/* Where all threads of a process are in the kernel. */
+static void show(pid_t pid)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command), "cd /proc/%d/task && for t in *; do echo \"# $(head -n 3 "
+		 "$t/status | tr '\\n' ' ')\"; sed 's/^/#   /' $t/stack; done", (int)pid);
+	fflush(stdout);
+	if (system(command))
+		printf("# process %d is gone\n", (int)pid);
+}
+
+static int kill_users(const struct mounted *m)
+{
+	for (int i = 0; i < USERS; i++) {
+		kill(m->users[i], SIGKILL);
+		if (await(m->users[i]) != -1)
+			continue;
+		say("a user of the mount does not end");
+		show(m->users[i]);
+		show(m->daemon);
+		return 1;
+	}
+	return 0;
+}
+
 /* One of the ways in which a mount ends. Returns 0, or 1 if it does not. */
 static int end_mount(struct mounted *m)
 {
 	unsigned int how = draw(4);
-	int status, bad = 0;
+	int status, bad;
 
 	if (how == 0)
 		kill(m->daemon, SIGKILL);
@@ -153,18 +181,16 @@ static int end_mount(struct mounted *m)
 	if (how == 3)
 		umount2(m->dir, MNT_DETACH);
 	nap(draw(30));
-	for (int i = 0; i < USERS; i++) {
-		kill(m->users[i], SIGKILL);
-		bad |= await(m->users[i]) == -1;
-	}
-	if (how != 3 && umount2(m->dir, 0) && umount2(m->dir, MNT_DETACH))
+	bad = kill_users(m);
+	if (how != 3 && umount2(m->dir, 0) && umount2(m->dir, MNT_DETACH)) {
+		say("it cannot be unmounted");
 		bad = 1;
-	if (bad)
-		say("a user of the mount does not end, or it cannot be unmounted");
+	}
 	status = await(m->daemon);
-	if (status == 0 || (how == 0 && WIFSIGNALED(status)) || how == 1)
+	if (status == 0 || (how == 0 && WIFSIGNALED(status)) || (how == 1 && status != -1))
 		return bad;
-	printf("# storm: the file system ended with status %#x, way %u\n", status, how);
+	printf("# storm: the file system ended with status %#x, way %u\n", (unsigned int)status, how);
+	show(m->daemon);
 	return 1;
 }
 
