@@ -182,7 +182,8 @@ static int end_mount(struct mounted *m)
 		umount2(m->dir, MNT_DETACH);
 	nap(draw(30));
 	bad = kill_users(m);
-	if (how != 3 && umount2(m->dir, 0) && umount2(m->dir, MNT_DETACH)) {
+	/* MNT_FORCE may have done it already, then it is not there. */
+	if (how != 3 && umount2(m->dir, 0) && umount2(m->dir, MNT_DETACH) && errno != EINVAL) {
 		say("it cannot be unmounted");
 		bad = 1;
 	}
