@@ -24,7 +24,7 @@
  * The last byte says of what kind. An extended attribute's name that is remembered
  * has its zero there.
  */
-enum { ASK_XATTR, ASK_LIST, ASK_LINK, ASK_ACCESS, ASK_SPACE, ASK_KEPT };
+enum { ASK_XATTR, ASK_LIST, ASK_LINK, ASK_ACCESS, ASK_SPACE, ASK_KEPT, ASK_OPEN };
 
 struct question {
 	union {
@@ -113,6 +113,7 @@ static __always_inline bool fact_holds(struct efuse_request *req, const struct n
 	case ASK_LIST:
 		return node->xattr_changed <= asked && (size < 0 || node->data_changed <= asked);
 	case ASK_ACCESS:
+	case ASK_OPEN:
 		return node->xattr_changed <= asked;
 	case ASK_SPACE:
 		conn = conn_at(req);

@@ -11,7 +11,7 @@
  * former is about requests, once they are complete, the latter about what FUSE or
  * the file system says. The map counters counts what came of it.
  *
- * OPEN and RELEASE are not answered: a file system that needs neither says so with
+ * OPEN and RELEASE of files are not answered: a file system that needs neither says so with
  * ENOSYS, and is not asked again by the kernel itself; in others they make a handle
  * and end it. FLUSH, which says neither how its file was opened nor whether there
  * are locks, is not answered, but left out from the open on.
@@ -344,6 +344,20 @@ static __always_inline __u32 no_flush(struct efuse_request *req)
 	       !(in->flags & O_ACCMODE) && !(req->flags & EFUSE_REQ_LOCKS) ? FOPEN_NOFLUSH : 0;
 }
 
+/* Where all are answered alike, an open is one user's all the same. */
+static __always_inline __u64 who(struct efuse_request *req)
+{
+	return (__u64)req->uid << 32 | req->gid;
+}
+
+static __always_inline void opened_folder(struct efuse_request *req)
+{
+	struct question q;
+
+	ask(&q, ASK_OPEN, who(req));
+	fact_learn(req, &q, 0);
+}
+
 /*
  * An open is answered. What the kernel has of a file or folder is kept for it under
  * the same conditions as attributes. Nothing is changed for the file system's own
@@ -359,8 +373,31 @@ static __always_inline void keep_pages(struct efuse_request *req, __u32 dir)
 	    (dir && !(req->flags & EFUSE_REQ_PERMISSIONS)))
 		return;
 	keep = req->cookie && unsaid_life(req, node) && is_young(req) ? FOPEN_KEEP_CACHE : 0;
-	if (!efuse_open_flags(req, dir | keep | no_flush(req), FOPEN_KEEP_CACHE ^ keep))
-		count(req->opcode, keep ? HIT : MISS);
+	if (efuse_open_flags(req, dir | keep | no_flush(req), FOPEN_KEEP_CACHE ^ keep))
+		return;
+	count(req->opcode, keep ? HIT : MISS);
+	if (dir)
+		opened_folder(req);
+}
+
+/*
+ * A folder that the file system has opened for a user and group before need not be
+ * opened there again, until its mode, owner or an extended attribute changes.
+ */
+SEC("struct_ops/reopendir")
+int BPF_PROG(generic_reopendir, struct efuse_request *req)
+{
+	enum outcome outcome = MISS;
+	struct question q;
+	__u64 seq;
+
+	if (mode_of(req) != MODE_ALWAYS || !(req->flags & EFUSE_REQ_PERMISSIONS))
+		return EFUSE_PASS;
+	ask(&q, ASK_OPEN, who(req));
+	if (!fact_get(req, &q, &seq, &outcome))
+		return EFUSE_PASS;
+	count(FUSE_OPENDIR, HIT);
+	return EFUSE_DONE;
 }
 
 /* --- changes ----------------------------------------------------------------- */
@@ -598,5 +635,6 @@ EFUSE_POLICY(generic,
 	     .create = (void *)generic_create, .link = (void *)generic_link,
 	     .unlink = (void *)generic_unlink, .rmdir = (void *)generic_rmdir,
 	     .open = (void *)generic_open, .opendir = (void *)generic_opendir,
+	     .reopendir = (void *)generic_reopendir,
 	     .reply = (void *)generic_reply, .invalidate = (void *)generic_invalidate,
 	     .forget = (void *)generic_forget)

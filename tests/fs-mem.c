@@ -15,7 +15,7 @@
  *     --child		fork a child after INIT that stays a minute
  *
  * Several mount points are several connections in one process. Files whose
- * names begin with delay-, block and poll behave as mem-store.h says; .ctl
+ * names begin with delay-, late-, block and poll behave as mem-store.h says; .ctl
  * takes commands, see mem-ctl.h.
  */
 #define FUSE_USE_VERSION 312

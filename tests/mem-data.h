@@ -12,20 +12,22 @@
 #include "mem-ctl.h"
 #include "mem-name.h"
 
-static void mem_answer_attr(fuse_req_t req, struct store *st, struct node *node)
+static void mem_answer_attr(fuse_req_t req, struct store *st, struct node *node,
+			    unsigned int late_ms)
 {
 	struct reply r = {
 		.req = req, .kind = REPLY_ATTR, .attr = node_stat(node), .timeout = mem_timeout,
 	};
 
 	mem_unlock(st);
+	mem_sleep(late_ms);
 	reply(&r);
 }
 
 static void mem_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
-	mem_answer_attr(req, mem_lock(req), mem_node(req, ino));
+	mem_answer_attr(req, mem_lock(req), mem_node(req, ino), 0);
 }
 
 static void set_times(struct node *node, const struct stat *attr, int to_set)
@@ -69,7 +71,7 @@ static void mem_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int t
 	store_touch(node, false);
 	set_times(node, attr, to_set);
 	if (!err) {
-		mem_answer_attr(req, st, node);
+		mem_answer_attr(req, st, node, node->late_ms);
 		return;
 	}
 	mem_unlock(st);

@@ -230,10 +230,12 @@ static void mem_remove(fuse_req_t req, fuse_ino_t parent, const char *name, bool
 	struct store *st = mem_lock(req);
 	struct dentry *d = dentry_find(st, mem_node(req, parent), name);
 	int err = mem_may_remove(d, dir);
+	unsigned int late_ms = err ? 0 : d->node->late_ms;
 
 	if (!err)
 		dentry_remove_any(st, d);
 	mem_unlock(st);
+	mem_sleep(late_ms);
 	reply_err(req, err);
 }
 

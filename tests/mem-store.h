@@ -52,6 +52,7 @@ struct node {
 	uint64_t next_cookie;
 	struct xattr *xattrs;
 	unsigned int delay_ms;		/* delay-N: LOOKUP and READ take that long */
+	unsigned int late_ms;		/* late-N: so do replies to SETATTR and UNLINK, after it */
 	bool blocks;			/* block*: READ waits for an interrupt */
 	bool ready;			/* poll*: what poll(2) says */
 	void *poll;			/* struct fuse_pollhandle */
@@ -164,6 +165,8 @@ static void node_named(struct node *node, const char *name)
 {
 	if (strncmp(name, "delay-", 6) == 0)
 		node->delay_ms = (unsigned int)atoi(name + 6);
+	if (strncmp(name, "late-", 5) == 0)
+		node->late_ms = (unsigned int)atoi(name + 5);
 	node->blocks = strncmp(name, "block", 5) == 0;
 }
 

@@ -295,6 +295,25 @@ bool efuse_lookup_end(struct fuse_args *args, struct inode *inode)
 	return true;
 }
 
+bool efuse_answer_reopen(struct fuse_mount *fm, u64 nodeid)
+{
+	struct fuse_args args = { .nodeid = nodeid, .opcode = EFUSE_REOPENDIR };
+	int verdict = EFUSE_PASS, idx;
+	struct efuse_pending p;
+	const struct efuse_ops *ops;
+
+	idx = srcu_read_lock(&efuse_srcu);
+	ops = fill(&p, fm->fc, &args);
+	/* The ids are those that an OPENDIR would have. */
+	if (ops && ops->reopendir && READ_ONCE(fm->fc->connected) &&
+	    fill_ids(&p.req, &invalid_mnt_idmap, fm)) {
+		p.stage = EFUSE_STAGE_ASKED;
+		verdict = ops->reopendir(&p.req);
+	}
+	srcu_read_unlock(&efuse_srcu, idx);
+	return verdict == EFUSE_DONE;
+}
+
 /* --- what is no request --------------------------------------------------- */
 
 /* arg is NULL, or of size bytes. */

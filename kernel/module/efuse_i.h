@@ -43,6 +43,14 @@ struct efuse_args {
 #endif
 };
 
+/* The part of an open folder that is ours. */
+struct efuse_file {
+#ifdef CONFIG_FUSE_EFUSE
+	/* The server has not been told. Set by the open, cleared under fi->mutex. */
+	bool here_only;
+#endif
+};
+
 #ifdef CONFIG_FUSE_EFUSE
 
 /*
@@ -112,6 +120,19 @@ void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup);
  */
 bool efuse_lookup_end(struct fuse_args *args, struct inode *inode);
 
+/*
+ * Open a folder without the server, if the connection's policy allows that and it
+ * can be read from the cache. Returns true if it is open; file->private_data is set
+ * then. May sleep.
+ */
+bool efuse_folder_reopen(struct inode *inode, struct file *file);
+
+/*
+ * Before a handle of the folder is used: have the server open it, if it has not.
+ * Returns 0 or -errno. May sleep, without fi->mutex.
+ */
+int efuse_folder_open(struct file *file);
+
 #else /* !CONFIG_FUSE_EFUSE */
 
 static inline int efuse_init(void)
@@ -177,6 +198,16 @@ static inline void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 static inline bool efuse_lookup_end(struct fuse_args *args, struct inode *inode)
 {
 	return false;
+}
+
+static inline bool efuse_folder_reopen(struct inode *inode, struct file *file)
+{
+	return false;
+}
+
+static inline int efuse_folder_open(struct file *file)
+{
+	return 0;
 }
 
 #endif /* CONFIG_FUSE_EFUSE */

@@ -17,6 +17,7 @@
 
 struct fuse_args;
 struct fuse_conn;
+struct fuse_mount;
 
 /* What a program returns beside -errno. */
 enum efuse_verdict {
@@ -107,6 +108,9 @@ int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param);
 /* Call the policy's slot for a connection that begins or ends. May sleep. */
 void efuse_answer_mount(struct fuse_conn *fc);
 void efuse_answer_unmount(struct fuse_conn *fc);
+
+/* Whether the policy lets a folder be opened without the server. May sleep. */
+bool efuse_answer_reopen(struct fuse_mount *fm, u64 nodeid);
 
 /* Feature bits of what this kernel lets us do. */
 u64 efuse_features(void);

@@ -55,7 +55,11 @@
 	X(FUSE_COPY_FILE_RANGE, copy_file_range) \
 	X(FUSE_SYNCFS, syncfs) \
 	X(FUSE_TMPFILE, tmpfile) \
-	X(FUSE_STATX, statx)
+	X(FUSE_STATX, statx) \
+	X(EFUSE_REOPENDIR, reopendir) /* a folder that FUSE has read: is OPENDIR to be left out? */
+
+/* No request of FUSE's. */
+#define EFUSE_REOPENDIR 60
 
 /* After the server's reply, err being 0 or -errno: X(opcode, slot). */
 #define EFUSE_REPLY_SLOTS(X) \

@@ -109,14 +109,32 @@ static void links(int i)
 		look(st_of("linked").st_nlink == 1, "link", 1, (long)st_of("linked").st_nlink);
 }
 
+/* Whether a folder lists a name; without one it is only read. */
+static int lists(const char *folder, const char *name)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *d;
+	int found = 0;
+
+	while (dir && (d = readdir(dir)))
+		found |= name && strcmp(d->d_name, name) == 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 /* How many folders there are in one, which only this thread makes. */
 static void folders(int i)
 {
 	(void)i;
-	if (mkdir("dir/sub", 0700) == 0)
+	if (mkdir("dir/sub", 0700) == 0) {
 		look(st_of("dir").st_nlink == 3, "folders", 3, (long)st_of("dir").st_nlink);
-	if (rmdir("dir/sub") == 0)
+		look(lists("dir", "sub"), "listed", 1, 0);
+	}
+	if (rmdir("dir/sub") == 0) {
 		look(st_of("dir").st_nlink == 2, "no folders", 2, (long)st_of("dir").st_nlink);
+		look(!lists("dir", "sub"), "not listed", 0, 1);
+	}
 }
 
 static void looks(int i)
@@ -133,6 +151,8 @@ static void looks(int i)
 		(void)!llistxattr("file", value, sizeof(value));
 	if (i % 64 == 0)
 		(void)!access("file", R_OK);
+	if (i % 8 == 0)
+		lists(i % 16 ? "." : "dir", NULL);
 }
 
 static void *runs(void *arg)

@@ -21,6 +21,7 @@ quietly() {
 }
 listed() { for f in *; do [ "$f" != "$1" ] || return 0; done; return 1; }
 grew() { [ "$(sent "$1")" -gt "$before" ]; }
+size() { stat -c %s "$1"; }
 files_left() { ask files /mnt/a; }
 
 # Extended attributes.
@@ -96,6 +97,22 @@ ls >/dev/null
 before=$(sent 28 44)
 ls >/dev/null
 ok "a folder is read once" is "$(sent 28 44)" "$before"
+mkdir folder
+: > folder/file
+ls folder >/dev/null
+before=$(sent 27 29)
+ls folder >/dev/null
+ok "and opened once" is "$(sent 27 29)" "$before"
+before=$(sent 27)
+ok "others may open it" su alice -c 'ls folder >/dev/null'
+ok "which is asked" grew 27
+before=$(sent 27)
+chmod 711 folder
+ok "a new mode is heeded" not su alice -c 'ls folder 2>/dev/null'
+ls folder >/dev/null
+ok "and lets nobody in unasked" grew 27
+: > folder/second
+ok "a folder that changed is read" is "$(set -- folder/*; echo $#)" 2
 : > another
 ok "and again when it changed" listed another
 ctl remove another
@@ -171,8 +188,30 @@ ok "and shows it again" alice test -e /mnt/a/dir/file
 ok "unmounted" stop /mnt/a
 unset OPTIONS
 
-# Changes that race each other and those who look.
+# A reply that a change overtakes on its way: the file system has done the chmod, and
+# says so late.
 ok "a mount" start /dev/efuse efuse.fs-mem /mnt/a
+echo 12 > /mnt/a/late-4000
+stat /mnt/a/late-4000 >/dev/null
+chmod 600 /mnt/a/late-4000 &
+changer=$!
+sleep 2
+ctl change late-4000 a-longer-text
+ctl inval_inode late-4000
+ok "it is on its way" kill -0 $changer
+wait $changer
+ok "what was said meanwhile holds" is "$(size /mnt/a/late-4000)" 13
+ok "and so does what was done" is "$(stat -c %a /mnt/a/late-4000)" 600
+
+rm /mnt/a/late-4000 &
+changer=$!
+sleep 2
+ctl appear late-4000
+ctl inval_entry late-4000
+wait $changer
+ok "a name that came back meanwhile is there" test -e /mnt/a/late-4000
+
+# Changes that race each other and those who look.
 ok "everybody sees his own changes" race /mnt/a 20
 ok "unmounted, lookups in balance" stop /mnt/a
 
