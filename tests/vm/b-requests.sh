@@ -80,10 +80,12 @@ difference() {	# BEFORE AFTER: one line
 # counted FILESYSTEM WORKLOAD PREPARATION: the requests of WORKLOAD go to $all.
 counted() {
 	all=
+	echo "# $1 for $2"
 	if ! "$1" || ! "$3" > /tmp/out 2>&1; then
 		sed 's/^/# /' /tmp/log /tmp/out
 		return 1
 	fi
+	echo "# $1 is mounted and prepared for $2"
 	sleep 1
 	all_sent > /tmp/before
 	before=$(sent)
