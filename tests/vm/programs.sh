@@ -19,7 +19,7 @@ compiler_files() {
 		realpath -s "$(gcc -print-file-name=$f)"
 	done
 	printf '#include <%s.h>\n' stdio stdlib string unistd errno fcntl limits sys/stat sys/mman |
-		gcc -M -x c - | grep -o '/[^ ]*' | xargs realpath -s
+		gcc -O1 -M -x c - | grep -o '/[^ ]*' | xargs realpath -s
 }
 
 # fill_programs ROOT
