@@ -30,6 +30,9 @@
 	CALL(int, __open64_2, (const char *path, int flags)) \
 	CALL(int, mount, (const char *source, const char *target, const char *type, \
 			  unsigned long flags, const void *data)) \
+	CALL(int, fsopen, (const char *type, unsigned int flags)) \
+	CALL(int, fsconfig, (int fd, unsigned int cmd, const char *key, const void *value, \
+			     int aux)) \
 	CALL(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags)) \
 	CALL(int, ioctl, (int fd, unsigned long req, ...)) \
 	CALL(int, fcntl, (int fd, int cmd, ...)) \

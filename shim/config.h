@@ -12,7 +12,11 @@
 #define EFUSE_SHIM_CONFIG_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 /*
  * Version of this hand-over and of stats.h. The shim compares CONFIG_ENV_ABI
@@ -27,6 +31,7 @@
 #define CONFIG_ENV_POLL		"EFUSE_POLL"	/* microseconds, 0..10000 */
 #define CONFIG_ENV_CACHE	"EFUSE_CACHE"	/* auto | always | none */
 #define CONFIG_ENV_CACHETIME	"EFUSE_CACHE_TIMEOUT"	/* seconds, see config_seconds() */
+#define CONFIG_ENV_POLICY	"EFUSE_POLICY"	/* the efuse driver's: a name, or unset */
 #define CONFIG_ENV_STATUS	"EFUSE_STATUS"	/* directory for status files */
 #define CONFIG_ENV_TOKEN	"EFUSE_TOKEN"	/* 1..32 of [0-9a-f]: names the status file */
 #define CONFIG_ENV_LOG		"EFUSE_LOG"	/* a file, or "stderr", for messages */
@@ -40,6 +45,10 @@
 #define CONFIG_POLL_DEFAULT	50
 #define CONFIG_POLL_MAX		10000
 #define CONFIG_CACHE_MAX	31536000	/* seconds: a year */
+
+/* The policy of BPF programs, and what param[0] means to it: see bpf/clock.bpf.h. */
+#define CONFIG_POLICY		"generic"
+enum config_mode { CONFIG_MODE_AUTO, CONFIG_MODE_ALWAYS, CONFIG_MODE_TIMEOUT };
 
 /* Status directories: root's, and a user's below $XDG_RUNTIME_DIR or /tmp. */
 #define CONFIG_STATUS_ROOT	"/run/efuse"
@@ -72,6 +81,23 @@ static inline int config_seconds(const char *text, uint64_t *ns)
 		return -EINVAL;
 	*ns = sum;
 	return sum > CONFIG_CACHE_MAX * second ? -ERANGE : 0;
+}
+
+/*
+ * Can the fusermount3 at PATH mount for this process? It works as root's program,
+ * or for root; a nosuid file system takes that away. May change errno.
+ */
+static inline bool config_can_mount(const char *path)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, X_OK) < 0)
+		return false;
+	if (geteuid() == 0)
+		return true;
+	return st.st_uid == 0 && (st.st_mode & S_ISUID) && statvfs(path, &fs) == 0 &&
+	       !(fs.f_flag & ST_NOSUID);
 }
 
 #endif

@@ -3,10 +3,10 @@
  * driver.c - the efuse driver in the stock one's place. See driver.h.
  *
  * A mount has the type of the driver whose device it is of, so both the open and
- * the mount of a daemon have to be seen. A user's daemon may open the device, but
- * not mount it: it leaves both to fusermount3, which takes the stock driver. One
- * that mounts with fsopen(2), as libfuse does from 3.18 on, cannot mount the efuse
- * driver's device: efuse.driver=stock is for that.
+ * the mount of a daemon have to be seen. It mounts with mount(2), or with fsopen(2),
+ * as libfuse does from 3.18 on, which is told the type before it is told the
+ * device. A user's daemon may open the device, but not mount it: it leaves both to
+ * fusermount3, to which the same variables speak.
  */
 #include "shim/driver.h"
 
@@ -14,20 +14,30 @@
 #include <linux/efuse.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "shim/config.h"
 #include "shim/fds.h"
 #include "shim/real.h"
 #include "shim/settings.h"
 
 #define STOCK_RDEV	makedev(10, 229)
-#define POLICY		"generic"
+#define CONTEXTS	8
 
-/* param[0] of that policy: see bpf/clock.bpf.h. */
-enum { MODE_AUTO, MODE_ALWAYS, MODE_TIMEOUT };
+/* The driver of the device that was opened last. */
+static atomic_bool efuse_last;
+
+/*
+ * File system contexts and their devices, by the context's descriptor modulo CONTEXTS:
+ * descriptor + 1 above, device below, 0 for none. Of two that share a place the
+ * earlier one is not told its policy.
+ */
+static _Atomic uint64_t contexts[CONTEXTS];
 
 const char *driver_path(const char *path)
 {
@@ -35,6 +45,11 @@ const char *driver_path(const char *path)
 	    strcmp(path, DRIVER_STOCK_DEVICE) != 0 || fds_foreign())
 		return path;
 	return DRIVER_EFUSE_DEVICE;
+}
+
+void driver_opened(const char *path)
+{
+	efuse_last = strcmp(path, DRIVER_EFUSE_DEVICE) == 0;
 }
 
 bool driver_is_path(const char *path)
@@ -95,24 +110,31 @@ static bool is_fuse_type(const char *type)
 	       (len == 7 && strncmp(type, "fuseblk", 7) == 0);
 }
 
+static void fill_policy(struct efuse_policy *policy)
+{
+	const struct settings *settings = settings_get();
+
+	strcpy(policy->name, settings->policy[0] ? settings->policy : CONFIG_POLICY);
+	if (settings->cache.mode == STATS_CACHE_ALWAYS)
+		policy->param[0] = CONFIG_MODE_ALWAYS;
+	if (settings->cache.mode == STATS_CACHE_TIMEOUT) {
+		policy->param[0] = CONFIG_MODE_TIMEOUT;
+		policy->param[1] = settings->cache.ns;
+	}
+}
+
 /* The connection goes on without where the policy is not there. */
 static void choose_policy(int fd)
 {
-	const struct cache_policy *cache = &settings_get()->cache;
-	struct efuse_policy policy = { .size = sizeof(policy), .name = POLICY };
+	struct efuse_policy policy = { .size = sizeof(policy) };
 
-	if (cache->mode == STATS_CACHE_NONE)
+	if (settings_get()->cache.mode == STATS_CACHE_NONE && !settings_get()->policy[0])
 		return;
-	if (cache->mode == STATS_CACHE_ALWAYS)
-		policy.param[0] = MODE_ALWAYS;
-	if (cache->mode == STATS_CACHE_TIMEOUT) {
-		policy.param[0] = MODE_TIMEOUT;
-		policy.param[1] = cache->ns;
-	}
+	fill_policy(&policy);
 	if (real()->ioctl(fd, EFUSE_IOC_POLICY, &policy) < 0)
-		settings_log("no BPF policy %s: %s", POLICY, strerror(errno));
+		settings_log("no BPF policy %s: %s", policy.name, strerror(errno));
 	else
-		settings_log("efuse driver, BPF policy %s", POLICY);
+		settings_log("efuse driver, BPF policy %s", policy.name);
 }
 
 int driver_mount(const char *source, const char *target, const char *type,
@@ -132,5 +154,68 @@ int driver_mount(const char *source, const char *target, const char *type,
 	ret = real()->mount(source, target, ours, flags, data);
 	if (ret == 0)
 		choose_policy(fd);
+	return ret;
+}
+
+/* --- the new mount API ------------------------------------------------------ */
+
+int driver_fsopen(const char *type, unsigned int flags)
+{
+	char ours[16];
+	int fd;
+
+	if (!real()->fsopen) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (efuse_last && type && is_fuse_type(type) &&
+	    snprintf(ours, sizeof(ours), "e%s", type) < (int)sizeof(ours))
+		type = ours;
+	fd = real()->fsopen(type, flags);
+	if (fd >= 0)
+		contexts[(unsigned int)fd % CONTEXTS] = 0;
+	return fd;
+}
+
+/* The device that KEY and VALUE give to a context, -1 for another setting. */
+static int config_fd(unsigned int cmd, const char *key, const void *value, int aux)
+{
+	int fd;
+
+	if (!key || strcmp(key, "fd") != 0)
+		return -1;
+	if (cmd == FSCONFIG_SET_FD)
+		return aux;
+	return cmd == FSCONFIG_SET_STRING && value && sscanf(value, "%d", &fd) == 1 ? fd : -1;
+}
+
+/* The device of the context FD, once. */
+static int take_context(int fd)
+{
+	uint64_t context = atomic_exchange(&contexts[(unsigned int)fd % CONTEXTS], 0);
+
+	return context >> 32 == (uint64_t)fd + 1 ? (int)(uint32_t)context : -1;
+}
+
+int driver_fsconfig(int fd, unsigned int cmd, const char *key, const void *value, int aux)
+{
+	int device, ret, saved;
+	bool efuse;
+
+	if (!real()->fsconfig) {
+		errno = ENOSYS;
+		return -1;
+	}
+	ret = real()->fsconfig(fd, cmd, key, value, aux);
+	if (ret < 0 || fd < 0)
+		return ret;
+	saved = errno;
+	device = config_fd(cmd, key, value, aux);
+	if (device >= 0 && device_of(device, &efuse) && efuse)
+		contexts[(unsigned int)fd % CONTEXTS] = ((uint64_t)fd + 1) << 32 | (uint32_t)device;
+	device = cmd == FSCONFIG_CMD_CREATE ? take_context(fd) : -1;
+	if (device >= 0)
+		choose_policy(device);
+	errno = saved;
 	return ret;
 }

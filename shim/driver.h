@@ -18,6 +18,9 @@
  */
 const char *driver_path(const char *path);
 
+/* PATH, which is one of the devices, was opened: the next fsopen(2) follows it. */
+void driver_opened(const char *path);
+
 /* Whether PATH is a FUSE device of one driver or the other. */
 bool driver_is_path(const char *path);
 
@@ -30,5 +33,14 @@ bool driver_is_device(int fd);
  */
 int driver_mount(const char *source, const char *target, const char *type,
 		 unsigned long flags, const void *data);
+
+/*
+ * fsopen(2) and fsconfig(2), which together do the same: a context for FUSE is one
+ * of the driver whose device this process opened last, and the policy is chosen
+ * when the file system is there. As those return; ENOSYS where libc has neither.
+ * Not in a child of vfork(2).
+ */
+int driver_fsopen(const char *type, unsigned int flags);
+int driver_fsconfig(int fd, unsigned int cmd, const char *key, const void *value, int aux);
 
 #endif

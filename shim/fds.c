@@ -100,8 +100,10 @@ static int opened(const char *path, int fd, int flags)
 		return fd;
 	if (tracked(fd))
 		fd_gone(fd);
-	if (driver_is_path(path) && !fds_foreign())
+	if (driver_is_path(path) && !fds_foreign()) {
+		driver_opened(path);
 		fd_new(fd, flags);
+	}
 	return fd;
 }
 
@@ -184,6 +186,16 @@ EXPORT int mount(const char *source, const char *target, const char *type,
 	if (fds_foreign())
 		return real()->mount(source, target, type, flags, data);
 	return driver_mount(source, target, type, flags, data);
+}
+
+EXPORT int fsopen(const char *type, unsigned int flags)
+{
+	return driver_fsopen(type, flags);
+}
+
+EXPORT int fsconfig(int fd, unsigned int cmd, const char *key, const void *value, int aux)
+{
+	return driver_fsconfig(fd, cmd, key, value, aux);
 }
 
 /* The descriptors that a message brought, from fusermount3 perhaps. */

@@ -12,8 +12,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "shim/config.h"
@@ -32,20 +30,6 @@ static bool is_helper(const char *file)
 	return false;
 }
 
-/* It works as root's program, or for root; a nosuid file system takes that away. */
-static bool can_mount(const char *path)
-{
-	struct statvfs fs;
-	struct stat st;
-
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, X_OK) < 0)
-		return false;
-	if (geteuid() == 0)
-		return true;
-	return st.st_uid == 0 && (st.st_mode & S_ISUID) && statvfs(path, &fs) == 0 &&
-	       !(fs.f_flag & ST_NOSUID);
-}
-
 const char *helper_for(const char *file)
 {
 	const char *ours;
@@ -56,7 +40,7 @@ const char *helper_for(const char *file)
 	ours = secure_getenv(CONFIG_ENV_FUSERMOUNT);
 	if (!ours)
 		ours = FUSERMOUNT_PATH;
-	if (!*ours || !can_mount(ours))
+	if (!*ours || !config_can_mount(ours))
 		ours = NULL;
 	errno = saved;
 	return ours;

@@ -63,6 +63,17 @@ static void read_driver(void)
 	settings.efuse = driver && strcmp(driver, "efuse") == 0;
 }
 
+static void copy(char *to, size_t room, const char *from)
+{
+	if (from && strlen(from) < room)
+		strcpy(to, from);
+}
+
+static void read_policy(void)
+{
+	copy(settings.policy, sizeof(settings.policy), env(CONFIG_ENV_POLICY));
+}
+
 static void read_poll(void)
 {
 	const char *poll = env(CONFIG_ENV_POLL);
@@ -89,12 +100,6 @@ static void read_cache(void)
 			     timeout ? timeout : "");
 }
 
-static void copy(char *to, size_t room, const char *from)
-{
-	if (from && strlen(from) < room)
-		strcpy(to, from);
-}
-
 static void read_status(void)
 {
 	const char *token = env(CONFIG_ENV_TOKEN);
@@ -111,6 +116,7 @@ void settings_init(void)
 	read_abi();
 	read_channel();
 	read_driver();
+	read_policy();
 	read_poll();
 	read_cache();
 	read_status();
