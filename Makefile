@@ -43,7 +43,7 @@ DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g opens
 DEPS_DEB   := debhelper dpkg-dev lintian
 DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
               xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3 \
-              flex bison bc
+              flex bison bc gocryptfs
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -53,7 +53,8 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 BASE_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 BASE_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Ikernel/uapi \
         -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"' \
-        -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"' -DLOADER_PATH='"$(LIBDIR)/efuse-policy"'
+        -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"' -DLOADER_PATH='"$(LIBDIR)/efuse-policy"' \
+        -DPOLICY_PATH='"$(LIBDIR)/bpf/generic.bpf.o"'
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 BASE_CFLAGS += $(if $(SAN),$(SAN_FLAGS),$(HARDEN))
@@ -76,8 +77,8 @@ endif
 MAINS      := mount.efuse/main.c mount.efuse/efuse.c mount.efuse/fusermount.c mount.efuse/policy.c
 # All of the program that is installed set-user-ID; it links with libc and nothing else.
 FUSERMOUNT_SRCS := $(addprefix mount.efuse/,fusermount.c inherit.c priv.c conf.c mountopts.c \
-              point.c attach.c commfd.c mounttab.c autounmount.c msg.c)
-FUSERMOUNT_ONLY := $(filter-out $(MAINS) mount.efuse/msg.c,$(FUSERMOUNT_SRCS))
+              driver.c hello.c point.c attach.c commfd.c mounttab.c autounmount.c msg.c)
+FUSERMOUNT_ONLY := $(filter-out $(MAINS) mount.efuse/hello.c mount.efuse/msg.c,$(FUSERMOUNT_SRCS))
 MOUNT_SRCS := $(filter-out $(MAINS) $(FUSERMOUNT_ONLY),$(wildcard mount.efuse/*.c))
 SHIM_SRCS  := $(wildcard shim/*.c)
 BENCH_SRCS := $(wildcard bench/*.c)
@@ -271,7 +272,8 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror prog-exercise prog-differ) $(O)/bin/efuse $(LOADER) $(SHIM) $(BPF_OBJS)
+VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror prog-exercise prog-differ prog-commfd) \
+            $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)
@@ -359,6 +361,7 @@ install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
 	install -m 755 $(O)/bin/efuse $(DESTDIR)$(BINDIR)/efuse
 	install -m 644 $(SHIM) $(DESTDIR)$(LIBDIR)/libefuse-shim.so
 	install -m 4755 $(FUSERMOUNT) $(DESTDIR)$(LIBDIR)/fusermount3
+	ln -sf fusermount3 $(DESTDIR)$(LIBDIR)/fusermount
 	install -m 644 mount.efuse/efuse.bash-completion $(DESTDIR)$(COMPDIR)/efuse
 	for page in $(MAN_PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -366,7 +369,7 @@ install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
 uninstall:	## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
 	rm -f $(DESTDIR)$(BINDIR)/efuse $(DESTDIR)$(LIBDIR)/libefuse-shim.so $(DESTDIR)$(COMPDIR)/efuse
-	rm -f $(DESTDIR)$(LIBDIR)/fusermount3
+	rm -f $(DESTDIR)$(LIBDIR)/fusermount3 $(DESTDIR)$(LIBDIR)/fusermount
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
 

@@ -41,6 +41,13 @@ struct job {
 	char *type, *data;	/* for mount(2) */
 };
 
+static const char *type_name(const struct attach *plan)
+{
+	if (plan->opts->blkdev)
+		return plan->efuse ? "efuseblk" : "fuseblk";
+	return plan->efuse ? "efuse" : "fuse";
+}
+
 /* --- the new API ----------------------------------------------------------- */
 
 static int set(const struct job *job, unsigned int cmd, const char *key, const char *value)
@@ -117,11 +124,12 @@ static unsigned int mount_attributes(unsigned long flags)
  * Privileged step 1: make a file system and a mount of it that is nowhere yet.
  *
  * Safe, because what is made cannot be reached by any path and is gone when its
- * descriptor is. Its type is fuse (fuseblk only for root, mountopts_parse()
- * sees to that); its device is one the caller was allowed to open himself; its
- * owner is the caller. Values come from the caller, but each arrives as the
- * value of one key of our table: there is nothing to break out of. Users always
- * get nosuid and nodev: no option of theirs takes these bits away.
+ * descriptor is. Its type is fuse or efuse (fuseblk and efuseblk only for root,
+ * mountopts_parse() sees to that); its device is one the caller was allowed to open
+ * himself, and the kernel refuses one of another type; its owner is the caller.
+ * Values come from the caller, but each arrives as the value of one key of our
+ * table: there is nothing to break out of. Users always get nosuid and nodev: no
+ * option of theirs takes these bits away.
  */
 static int create_step(void *arg)
 {
@@ -129,7 +137,7 @@ static int create_step(void *arg)
 	const struct mountopts *opts = job->plan->opts;
 	int err;
 
-	job->fs = (int)syscall(SYS_fsopen, opts->blkdev ? "fuseblk" : "fuse", FSOPEN_CLOEXEC);
+	job->fs = (int)syscall(SYS_fsopen, type_name(job->plan), FSOPEN_CLOEXEC);
 	if (job->fs < 0)
 		return -errno;
 	err = set_identity(job);
@@ -208,7 +216,7 @@ static int make_type(struct job *job)
 {
 	const struct mountopts *opts = job->plan->opts;
 
-	if (asprintf(&job->type, "%s%s%s", opts->blkdev ? "fuseblk" : "fuse",
+	if (asprintf(&job->type, "%s%s%s", type_name(job->plan),
 		     opts->subtype ? "." : "", opts->subtype ? opts->subtype : "") < 0) {
 		job->type = NULL;
 		return -ENOMEM;

@@ -18,7 +18,8 @@ struct attach {
 	const struct mountopts *opts;
 	const struct point *point;
 	bool listed;		/* the mount table tells of the mount that POINT is on */
-	int device;		/* an open /dev/fuse */
+	bool efuse;		/* the driver: efuse's, or the kernel's own */
+	int device;		/* its open device */
 	const char *source;	/* as the mount table will show it */
 	uid_t uid;		/* whose file system it is */
 	gid_t gid;

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "mount.efuse/driver.h"
 #include "mount.efuse/util.h"
 
 #define LINE_SIZE 256
@@ -45,21 +46,40 @@ static const char *skip_blanks(const char *s)
 	return s;
 }
 
+/* What stands behind "NAME =", NULL when S is another setting. */
+static const char *value_of(const char *s, const char *name)
+{
+	const char *value = str_after(s, name);
+
+	value = value ? skip_blanks(value) : NULL;
+	return value && *value == '=' ? value + 1 : NULL;
+}
+
 /* "mount_max = N", N decimal, octal or hexadecimal as scanf's %i reads it. */
 static bool read_mount_max(const char *s, int *max)
 {
-	const char *value = str_after(s, "mount_max");
+	const char *value = value_of(s, "mount_max");
 	char *end;
 	long n;
 
-	value = value ? skip_blanks(value) : NULL;
-	if (!value || *value != '=')
+	if (!value)
 		return false;
 	errno = 0;
-	n = strtol(value + 1, &end, 0);
-	if (end == value + 1 || errno || n < INT_MIN || n > INT_MAX)
+	n = strtol(value, &end, 0);
+	if (end == value || errno || n < INT_MIN || n > INT_MAX)
 		return false;
 	*max = (int)n;
+	return true;
+}
+
+static bool read_driver(const char *s, char driver[8])
+{
+	const char *value = value_of(s, "efuse_driver");
+
+	value = value ? skip_blanks(value) : NULL;
+	if (!value || !driver_is_word(value))
+		return false;
+	strcpy(driver, value);
 	return true;
 }
 
@@ -67,7 +87,7 @@ void conf_line(struct conf *conf, char *text, int line, void (*note)(const char 
 {
 	char *s = strip(text);
 
-	if (!*s || read_mount_max(s, &conf->mount_max))
+	if (!*s || read_mount_max(s, &conf->mount_max) || read_driver(s, conf->driver))
 		return;
 	if (streq(s, "user_allow_other"))
 		conf->allow_other = true;

@@ -7,6 +7,7 @@
  *
  *	user_allow_other	users may mount with allow_other
  *	mount_max = N		file systems of type fuse at a time, -1: any number
+ *	efuse_driver = WORD	for callers that say nothing: stock, auto or efuse
  *
  * What is not understood is reported and otherwise ignored.
  */
@@ -21,6 +22,7 @@
 struct conf {
 	bool allow_other;
 	int mount_max;		/* -1: no limit */
+	char driver[8];		/* see driver.h; "" when the file does not say */
 };
 
 /*

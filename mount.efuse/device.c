@@ -7,9 +7,8 @@
 #include "mount.efuse/device.h"
 
 #include <grp.h>
-#include <linux/efuse.h>
-#include <sys/ioctl.h>
 
+#include "mount.efuse/hello.h"
 #include "mount.efuse/util.h"
 
 static bool in_group(gid_t gid)
@@ -46,24 +45,30 @@ int device_check_uring(struct msg *why)
 	return check_sysctl(why);
 }
 
-int device_check_efuse(struct msg *why)
+int device_check_efuse(struct efuse_hello *answer, struct msg *why)
 {
-	struct efuse_hello hello = {
-		.size = sizeof(hello), .version = EFUSE_VERSION_MAX, .required = EFUSE_F_POLICY,
-	};
-	__cleanup(closep) int fd = open(DEVICE_EFUSE, O_RDWR | O_CLOEXEC);
+	int fd = hello_open(answer, why);
 
-	if (fd < 0 && errno == ENOENT)
-		return msg_set(why, -ENOENT, "the efuse driver is not loaded");
-	if (fd < 0)
-		return msg_set_errno(why, -errno, "%s", DEVICE_EFUSE);
-	if (ioctl(fd, EFUSE_IOC_HELLO, &hello) == 0)
-		return 0;
-	if (errno == EPROTONOSUPPORT)
-		return msg_set(why, -EPROTONOSUPPORT,
-			       "the efuse driver speaks versions from %u on, we up to %u",
-			       hello.min_version, EFUSE_VERSION_MAX);
-	return msg_set_errno(why, -errno, "the efuse driver does not fit");
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+void device_describe(const struct efuse_hello *hello, char *text, size_t size)
+{
+	static const struct {
+		uint64_t bit;
+		const char *word;
+	} known[] = { { EFUSE_F_POLICY, "policies" } };
+	uint64_t rest = hello->known & ~EFUSE_FEATURES_ALL;
+	size_t len = (size_t)snprintf(text, size, "protocol version %u", hello->version);
+
+	for (size_t i = 0; i < ARRAY_SIZE(known) && len < size; i++)
+		if (hello->known & known[i].bit)
+			len += (size_t)snprintf(text + len, size - len, ", %s", known[i].word);
+	if (rest && len < size)
+		snprintf(text + len, size - len, ", and features %#llx that are newer than we",
+			 (unsigned long long)rest);
 }
 
 int device_check_fuse(struct msg *why)

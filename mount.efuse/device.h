@@ -7,8 +7,9 @@
 
 #include "mount.efuse/msg.h"
 
+struct efuse_hello;
+
 #define DEVICE_FUSE		"/dev/fuse"
-#define DEVICE_EFUSE		"/dev/efuse"
 #define DEVICE_ENABLE_URING	"/sys/module/fuse/parameters/enable_uring"
 #define DEVICE_URING_DISABLED	"/proc/sys/kernel/io_uring_disabled"
 #define DEVICE_URING_GROUP	"/proc/sys/kernel/io_uring_group"
@@ -21,10 +22,17 @@
 int device_check_uring(struct msg *why);
 
 /*
- * Does the efuse driver speak with us, and has it all that the shim asks of it?
- * Returns 0, or with the words in WHY: -ENOENT (there is none), or -errno.
+ * Does the efuse driver speak with us, and has it all that is asked of it?
+ * ANSWER, unless NULL, is what it said. Returns 0, or with the words in WHY:
+ * -ENOENT (there is none), or -errno.
  */
-int device_check_efuse(struct msg *why);
+int device_check_efuse(struct efuse_hello *answer, struct msg *why);
+
+/*
+ * What HELLO, an answer of the efuse driver, says of it, in words:
+ * "protocol version 1, policies". TEXT has SIZE bytes, 80 are enough.
+ */
+void device_describe(const struct efuse_hello *hello, char *text, size_t size);
 
 /* Can this user open /dev/fuse? Returns 0, or -errno with the words in WHY. */
 int device_check_fuse(struct msg *why);

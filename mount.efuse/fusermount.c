@@ -9,6 +9,7 @@
  *   priv.c         becoming the caller; the one capability kept, and when
  *   conf.c         /etc/fuse.conf
  *   mountopts.c    -o
+ *   driver.c       the kernel's own driver or efuse's   -> hello.c is it there?
  *   point.c        the mount point: pinned, and who may mount there
  *   attach.c       the privileged steps
  *   commfd.c       the socket to the library
@@ -26,6 +27,8 @@
 #include "mount.efuse/autounmount.h"
 #include "mount.efuse/commfd.h"
 #include "mount.efuse/conf.h"
+#include "mount.efuse/driver.h"
+#include "mount.efuse/hello.h"
 #include "mount.efuse/inherit.h"
 #include "mount.efuse/mountopts.h"
 #include "mount.efuse/mounttab.h"
@@ -54,6 +57,10 @@ struct job {
 	const char *where;	/* the mount point, as the caller named it */
 	int sock;		/* the caller's; -1: none */
 	int device;		/* /dev/fuse */
+	int efuse;		/* /dev/efuse when that driver is to serve, else -1 */
+	struct driver_wish environment;
+	bool bare;		/* the caller gave us no environment of its own */
+	struct driver_plan driver;
 	struct conf conf;
 	struct mountopts opts;
 	struct point point;
@@ -190,6 +197,54 @@ static int read_options(struct job *job, struct msg *why)
 	return mountopts_parse(&job->opts, job->options, &caller, note, why);
 }
 
+/* The efuse driver does not serve, for the reason in WORDS: told to who named it. */
+static void take_stock(struct job *job, const struct msg *words)
+{
+	struct msg line;
+
+	closep(&job->efuse);
+	job->efuse = -1;
+	if (!job->driver.told)
+		return;
+	msg_set(&line, 0, "%.900s; the stock driver serves", words->text);
+	note(line.text);
+}
+
+/* A variable may be left over from another time: what it says is no reason to fail. */
+static void check_environment(struct job *job)
+{
+	static const struct driver_wish nothing;
+	struct driver_plan ignored;
+	struct msg words, line;
+
+	if (driver_decide(&ignored, &job->environment, &nothing, NULL, &words) == 0)
+		return;
+	msg_set(&line, 0, "environment: %.900s; ignored", words.text);
+	note(line.text);
+	job->environment = nothing;
+}
+
+/*
+ * Who may not open /dev/fuse has not come so far: its mode goes for both drivers.
+ * The other device, too, is opened with the caller's own rights.
+ */
+static int choose_driver(struct job *job, struct msg *why)
+{
+	struct msg words;
+	int err;
+
+	if (job->bare)
+		driver_read_caller(&job->environment);
+	check_environment(job);
+	err = driver_decide(&job->driver, &job->opts.efuse, &job->environment, job->conf.driver, why);
+	if (err || !job->driver.efuse)
+		return err;
+	job->efuse = hello_open(NULL, &words);
+	if (job->efuse < 0)
+		take_stock(job, &words);
+	return 0;
+}
+
 static int find_point(struct job *job, struct msg *why)
 {
 	int err = point_pin(job->where, &job->point, why);
@@ -207,6 +262,8 @@ static int prepare(struct job *job, struct msg *why)
 	if (err)
 		return msg_set_errno(why, err, "cannot read %s", CONF_PATH);
 	err = read_options(job, why);
+	if (!err)
+		err = choose_driver(job, why);
 	return err ? err : find_point(job, why);
 }
 
@@ -230,20 +287,67 @@ static int look_at_table(const struct job *job, bool *listed, struct msg *why)
 		       "too many FUSE filesystems mounted; mount_max=N can be set in %s", CONF_PATH);
 }
 
-static int mount_it(struct job *job, struct msg *why)
+/* The descriptor that the library gets. */
+static int device_of(const struct job *job)
 {
-	struct attach plan = {
-		.opts = &job->opts, .point = &job->point, .device = job->device,
-		.source = mountopts_source(&job->opts, DEVICE),
+	return job->efuse >= 0 ? job->efuse : job->device;
+}
+
+static int mount_driver(struct job *job, bool listed)
+{
+	bool efuse = job->efuse >= 0;
+	const struct attach plan = {
+		.opts = &job->opts, .point = &job->point, .listed = listed,
+		.efuse = efuse, .device = device_of(job),
+		.source = mountopts_source(&job->opts, efuse ? HELLO_DEVICE : DEVICE),
 		.uid = getuid(), .gid = getgid(),
 	};
-	int err = look_at_table(job, &plan.listed, why);
+
+	return attach_mount(&plan, &job->mounted);
+}
+
+/* Without its policy the efuse driver asks the server everything, as the stock one. */
+static void choose_policy(struct job *job)
+{
+	int err = driver_choose_policy(job->efuse, &job->driver);
+	struct msg line;
+
+	if (!err || !job->driver.policy_told)
+		return;
+	if (err == -ENOENT)
+		msg_set(&line, 0, "no BPF policy %s is loaded; going on without",
+			job->driver.policy.name);
+	else
+		msg_set(&line, 0, "BPF policy %s: %s; going on without", job->driver.policy.name,
+			strerror(-err));
+	note(line.text);
+}
+
+/* A security module, say, may know the stock type only. What is sent cannot be changed. */
+static int mount_either(struct job *job, bool listed)
+{
+	int err = mount_driver(job, listed);
+	struct msg words;
+
+	if (!err && job->efuse >= 0)
+		choose_policy(job);
+	if (!err || job->efuse < 0 || job->sync_init)
+		return err;
+	msg_set_errno(&words, err, "the efuse driver cannot be mounted");
+	take_stock(job, &words);
+	return mount_driver(job, listed);
+}
+
+static int mount_it(struct job *job, struct msg *why)
+{
+	bool listed;
+	int err = look_at_table(job, &listed, why);
 
 	if (err)
 		return err;
 	err = inherit_block_signals();
 	if (!err)
-		err = attach_mount(&plan, &job->mounted);
+		err = mount_either(job, listed);
 	return err ? msg_set_errno(why, err, "mount failed") : 0;
 }
 
@@ -298,14 +402,14 @@ static int mount_and_send(struct job *job, struct msg *why)
 
 	if (err)
 		return err;
-	err = commfd_send(job->sock, job->device);
+	err = commfd_send(job->sock, device_of(job));
 	return err ? take_back(job, err, why) : 0;
 }
 
 /* The library starts answering before we mount, so that the mount can ask it. */
 static int send_and_mount(struct job *job, struct msg *why)
 {
-	int err = commfd_send(job->sock, job->device);
+	int err = commfd_send(job->sock, device_of(job));
 
 	if (err)
 		return msg_set_errno(why, err, "sending the file descriptor");
@@ -446,7 +550,9 @@ static int take_control(struct job *job, struct msg *why)
 {
 	int err;
 
-	job->comm = getenv(COMMFD_ENV);	/* the only thing the environment is asked */
+	/* The only things the environment is asked. */
+	job->comm = getenv(COMMFD_ENV);
+	job->bare = !driver_read_environment(&job->environment);
 	err = inherit_control();
 	if (err)
 		return msg_set_errno(why, err, "cannot start");
@@ -457,7 +563,8 @@ static int take_control(struct job *job, struct msg *why)
 int main(int argc, char **argv)
 {
 	static struct job job = {
-		.options = "", .sock = -1, .device = -1, .mounted = -1, .point = { .fd = -1 },
+		.options = "", .sock = -1, .device = -1, .efuse = -1, .mounted = -1,
+		.point = { .fd = -1 },
 	};
 	struct msg why;
 	int err;

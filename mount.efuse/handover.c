@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "mount.efuse/program.h"
 #include "mount.efuse/util.h"
 #include "shim/config.h"
 
@@ -94,23 +95,30 @@ int handover_init(struct handover *h)
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, DRIVER, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
+enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
 
 static const char *const names[NVARS] = {
 	[ABI] = CONFIG_ENV_ABI,		[CHANNEL] = CONFIG_ENV_CHANNEL,
-	[DRIVER] = CONFIG_ENV_DRIVER,
+	[DRIVER] = CONFIG_ENV_DRIVER,	[POLICY] = CONFIG_ENV_POLICY,
+	[FOLDERS] = "PATH",
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
 	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
 	[LOADER] = PRELOAD,
 };
 
-/* Room for the numbers and the joined preload list. */
+/* Room for the numbers and the joined lists. */
 struct values {
 	const char *v[NVARS];	/* NULL: leave the variable alone */
 	char abi[12], poll[12];
-	char *preload;		/* owned */
+	char *preload, *path;	/* owned */
 };
+
+static void free_values(struct values *val)
+{
+	free(val->preload);
+	free(val->path);
+}
 
 static const char *env_get(char *const *env, const char *name)
 {
@@ -122,29 +130,45 @@ static const char *env_get(char *const *env, const char *name)
 	return NULL;
 }
 
-static int fill_values(struct values *val, const struct handover *h, char *const *env)
+/* FIRST and SECOND with a colon between, malloced; one alone when the other is NULL or empty. */
+static char *join(const char *first, const char *second)
 {
-	const char *loaded = env_get(env, PRELOAD);
+	char *list;
 
-	*val = (struct values){ 0 };
-	if (!h->preload)
-		return 0;
-	if (asprintf(&val->preload, "%s%s%s", loaded ? loaded : "", loaded && *loaded ? ":" : "",
-		     h->shim) < 0) {
-		val->preload = NULL;
-		return -ENOMEM;
-	}
-	snprintf(val->abi, sizeof(val->abi), "%d", CONFIG_ABI);
-	val->v[ABI] = val->abi;
-	val->v[TOKEN] = h->token;
-	val->v[LOADER] = val->preload;
-	val->v[CHANNEL] = h->channel;
+	first = first ? first : "";
+	second = second ? second : "";
+	if (asprintf(&list, "%s%s%s", first, *first && *second ? ":" : "", second) < 0)
+		return NULL;
+	return list;
+}
+
+/* What fusermount3 reads as well as the shim. */
+static int fill_driver(struct values *val, const struct handover *h, char *const *env)
+{
+	const char *path = env_get(env, "PATH");
+
 	val->v[DRIVER] = h->driver;
-	val->v[LOG] = h->log;
+	val->v[POLICY] = h->policy;
 	if (h->cache || h->cache_timeout) {
 		val->v[CACHE] = h->cache ? h->cache : "";
 		val->v[CACHETIME] = h->cache_timeout ? h->cache_timeout : "";
 	}
+	if (!h->helpers[0])
+		return 0;
+	val->v[FOLDERS] = val->path = join(h->helpers, path ? path : PROGRAM_USUAL_PATH);
+	return val->path ? 0 : -ENOMEM;
+}
+
+static int fill_shim(struct values *val, const struct handover *h, char *const *env)
+{
+	val->v[LOADER] = val->preload = join(env_get(env, PRELOAD), h->shim);
+	if (!val->preload)
+		return -ENOMEM;
+	snprintf(val->abi, sizeof(val->abi), "%d", CONFIG_ABI);
+	val->v[ABI] = val->abi;
+	val->v[TOKEN] = h->token;
+	val->v[CHANNEL] = h->channel;
+	val->v[LOG] = h->log;
 	if (h->status[0])
 		val->v[STATUS] = h->status;
 	if (h->poll >= 0) {
@@ -152,6 +176,15 @@ static int fill_values(struct values *val, const struct handover *h, char *const
 		val->v[POLL] = val->poll;
 	}
 	return 0;
+}
+
+static int fill_values(struct values *val, const struct handover *h, char *const *env)
+{
+	int err;
+
+	*val = (struct values){ 0 };
+	err = fill_driver(val, h, env);
+	return err || !h->preload ? err : fill_shim(val, h, env);
 }
 
 /* Which of our variables the environment entry S is, or -1. */
@@ -201,11 +234,10 @@ static char **build(const struct values *val, char *const *env)
 char **handover_environ(const struct handover *h, char *const *environ_in)
 {
 	struct values val;
-	char **env;
+	char **env = NULL;
 
-	if (fill_values(&val, h, environ_in) < 0)
-		return NULL;
-	env = build(&val, environ_in);
-	free(val.preload);
+	if (fill_values(&val, h, environ_in) == 0)
+		env = build(&val, environ_in);
+	free_values(&val);
 	return env;
 }

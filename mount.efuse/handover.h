@@ -15,9 +15,11 @@ struct handover {
 	bool preload;			/* put the shim into LD_PRELOAD */
 	char shim[PATH_MAX];		/* its path */
 	char status[PATH_MAX];		/* status folder, "" when there is none */
+	char helpers[PATH_MAX];		/* where to look for fusermount3 first, "" for as usual */
 	char token[33];			/* names the status files of this start */
 	const char *channel;		/* NULL: leave the variable as it is */
 	const char *driver;		/* NULL: leave the variable as it is */
+	const char *policy;		/* NULL: leave the variable as it is */
 	const char *log;		/* NULL: leave the variable as it is */
 	const char *cache;		/* these two go together: with both NULL */
 	const char *cache_timeout;	/* the variables are left, else one may be empty */
@@ -43,14 +45,15 @@ int handover_status_make(char dir[PATH_MAX], struct msg *why);
 
 /*
  * Fill H: shim path, a fresh token, and nothing chosen otherwise (preload off,
- * status "", channel, log and cache NULL, poll -1). Returns 0 or -errno.
+ * status and helpers "", all else NULL, poll -1). Returns 0 or -errno.
  */
 int handover_init(struct handover *h);
 
 /*
  * A copy of ENVIRON_IN with the variables of H set; every other variable stays
  * as it is and in its place, its string still belonging to ENVIRON_IN. With
- * H->preload off nothing is set: the daemon runs as if efuse were not there.
+ * H->preload off only what fusermount3 reads is set: driver, policy and cache, and
+ * PATH where H->helpers is given.
  * The result is one allocation (free() it), or NULL when there is no memory.
  */
 char **handover_environ(const struct handover *h, char *const *environ_in);

@@ -22,6 +22,7 @@ enum kind {
 	SUBTYPE,
 	BLKDEV,
 	AUTO,
+	EFUSE,		/* text for driver.c */
 	OLD,		/* for kernels before 2.4: told and ignored */
 	NOTHING,	/* ours to know, not the caller's to say: ignored */
 };
@@ -32,6 +33,7 @@ static const struct entry {
 	enum kind kind;
 	unsigned long set, clear;
 	bool unsafe;	/* flags: not for users */
+	size_t field;	/* EFUSE: offset in struct driver_wish */
 } table[] = {
 	{ "rw", .kind = FLAG, .clear = MS_RDONLY },
 	{ "ro", .kind = FLAG, .set = MS_RDONLY },
@@ -54,6 +56,11 @@ static const struct entry {
 	{ "subtype=", .kind = SUBTYPE },
 	{ "blkdev", .kind = BLKDEV },
 	{ "auto_unmount", .kind = AUTO },
+	{ "efuse.driver=", .kind = EFUSE, .field = offsetof(struct driver_wish, driver) },
+	{ "efuse.policy=", .kind = EFUSE, .field = offsetof(struct driver_wish, policy) },
+	{ "efuse.cache=", .kind = EFUSE, .field = offsetof(struct driver_wish, cache) },
+	{ "efuse.cache_timeout=", .kind = EFUSE,
+	  .field = offsetof(struct driver_wish, cache_timeout) },
 	{ "large_read", .kind = OLD },
 	{ "nonempty", .kind = NOTHING },
 	{ "fd=", .kind = NOTHING },
@@ -159,6 +166,9 @@ static int apply(struct mountopts *opts, const struct entry *e, char *option,
 		break;
 	case AUTO:
 		opts->auto_unmount = true;
+		break;
+	case EFUSE:
+		*(const char **)((char *)&opts->efuse + e->field) = value_of(e, option);
 		break;
 	case OLD:
 		tell(note, "option %s is of no use since Linux 2.4 and ignored", option);

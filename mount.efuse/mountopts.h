@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mount.efuse/driver.h"
 #include "mount.efuse/msg.h"
 
 /* A parameter for the kernel: "max_read" with a value, "allow_other" without (NULL). */
@@ -28,6 +29,7 @@ struct mountopts {
 	bool auto_unmount;
 	const char *fsname;		/* without backslashes; NULL: not given */
 	const char *subtype;
+	struct driver_wish efuse;	/* options of ours: efuse.driver= and so on */
 	struct mountopts_param *param;	/* in the order given */
 	size_t params;
 	char *text;			/* what all of the above point into */

@@ -9,6 +9,7 @@
 #include "mount.efuse/opts.h"
 
 #include <libmount/libmount.h>
+#include <linux/efuse.h>
 #include <pwd.h>
 #include <stddef.h>
 
@@ -26,6 +27,9 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.driver", OPTS_WORD, "DRIVER", "auto|efuse|stock", 0, 0, "auto",
 	  BOTH, offsetof(struct opts, driver),
 	  "the driver in the kernel: auto, efuse or stock" },
+	{ "efuse.policy", OPTS_TEXT, "NAME", NULL, 0, EFUSE_NAME_MAX - 1, "generic",
+	  BOTH, offsetof(struct opts, policy),
+	  "the efuse driver's policy, loaded by efuse load" },
 	{ "efuse.poll", OPTS_NUMBER, "USEC", NULL, 0, CONFIG_POLL_MAX, "50",
 	  BOTH, offsetof(struct opts, poll),
 	  "poll at most so long before sleeping" },
@@ -67,6 +71,7 @@ void opts_free(struct opts *o)
 	free(o->cache);
 	free(o->cache_timeout);
 	free(o->driver);
+	free(o->policy);
 	free(o->log);
 	free(o->daemon);
 	free(o->given);
@@ -324,6 +329,9 @@ static int set_value(struct opts *o, const struct opts_spec *s, const char *valu
 	case OPTS_FILE:
 		return set_file(o, s, value, why);
 	case OPTS_TEXT:
+		if (s->max && strlen(value) > (size_t)s->max)
+			return msg_set(why, -EINVAL, "%s=%s: longer than %d bytes", s->name, value,
+				       s->max);
 		break;
 	}
 	return set_text(o, s, value);

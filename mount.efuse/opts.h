@@ -19,7 +19,7 @@
 #define OPTS_FOR_WRAP	2u	/* efuse wrap -o, efuse wrap --efuse.NAME= */
 
 enum opts_kind {
-	OPTS_TEXT,	/* anything not empty */
+	OPTS_TEXT,	/* anything not empty, of at most .max bytes if that is not 0 */
 	OPTS_FILE,	/* an absolute path, or the word in .words */
 	OPTS_WORD,	/* one of .words, separated by '|' */
 	OPTS_NUMBER,	/* decimal, .min to .max */
@@ -31,7 +31,7 @@ struct opts_spec {
 	enum opts_kind kind;
 	const char *arg;	/* how help names the value: "USEC" */
 	const char *words;	/* OPTS_WORD, OPTS_FILE */
-	int min, max;		/* OPTS_NUMBER, OPTS_SECONDS */
+	int min, max;		/* OPTS_NUMBER, OPTS_SECONDS, OPTS_TEXT */
 	const char *initial;	/* what holds when it is not given, in words */
 	unsigned int where;	/* OPTS_FOR_* */
 	size_t field;		/* offset in struct opts: char * or int */
@@ -46,6 +46,7 @@ struct opts {
 	char *fs;		/* efuse.fs: the FUSE program */
 	char *channel;		/* efuse.channel: auto, ring, uring or dev */
 	char *driver;		/* efuse.driver: auto, efuse or stock */
+	char *policy;		/* efuse.policy: the name of one that is loaded */
 	int poll;		/* efuse.poll, microseconds */
 	int timeout;		/* efuse.timeout, seconds */
 	char *cache;		/* efuse.cache: auto, always or none */

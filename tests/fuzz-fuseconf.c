@@ -6,6 +6,8 @@
 #include <assert.h>
 
 #include "mount.efuse/conf.c"
+#include "mount.efuse/driver.c"
+#include "mount.efuse/msg.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_lines(&conf, f, ignore);
 	fclose(f);
 	assert(!conf.allow_other || memmem(data, size, "user_allow_other", 16));
+	assert(!conf.driver[0] || (driver_is_word(conf.driver) && memmem(data, size, "efuse_driver", 12)));
 	assert(conf.mount_max == CONF_MOUNT_MAX || memmem(data, size, "mount_max", 9));
 	return 0;
 }

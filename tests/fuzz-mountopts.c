@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 
+#include "mount.efuse/driver.c"
 #include "mount.efuse/mountopts.c"
 #include "mount.efuse/msg.c"
 
@@ -39,6 +40,25 @@ static void check_all(const struct mountopts *o, const struct mountopts_caller *
 	assert(mountopts_source(o, "/dev/fuse"));
 }
 
+/* What is made of the options about the driver: a plan the kernel would look at, or words. */
+static void check_driver(const struct mountopts *o)
+{
+	static const struct driver_wish nothing;
+	struct driver_plan plan;
+	struct msg why = { "" };
+
+	if (driver_decide(&plan, &o->efuse, &nothing, NULL, &why)) {
+		assert(why.text[0]);
+		return;
+	}
+	assert(memchr(plan.policy.name, 0, sizeof(plan.policy.name)));
+	assert(plan.policy.param[0] <= CONFIG_MODE_TIMEOUT);
+	assert(plan.policy.param[1] <= CONFIG_CACHE_MAX * 1000000000ull);
+	assert(!plan.told || plan.efuse);
+	assert(plan.efuse == (o->efuse.driver ? !streq(o->efuse.driver, "stock") :
+			      o->efuse.policy || o->efuse.cache || o->efuse.cache_timeout));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mountopts_caller caller = {
@@ -48,8 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mountopts opts;
 	struct msg why;
 
-	if (text && mountopts_parse(&opts, text, &caller, ignore, &why) == 0)
+	if (text && mountopts_parse(&opts, text, &caller, ignore, &why) == 0) {
 		check_all(&opts, &caller);
+		check_driver(&opts);
+	}
 	if (text)
 		mountopts_free(&opts);
 	free(text);

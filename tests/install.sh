@@ -28,6 +28,7 @@ expected() {
 		echo "755 $1/bin/efuse"
 		echo "644 $1/lib/efuse/libefuse-shim.so"
 		echo "4755 $1/lib/efuse/fusermount3"
+		echo "link $1/lib/efuse/fusermount -> fusermount3"
 		echo "644 $1/share/bash-completion/completions/efuse"
 		for page in man/*.[178]; do
 			echo "644 $1/share/man/man${page##*.}/${page##*/}"

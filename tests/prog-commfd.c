@@ -12,6 +12,7 @@
  *   -c        close descriptors 0, 1 and 2 before PROGRAM
  *   -b        block and ignore every signal before PROGRAM
  *   -x        the number goes into --comm-fd instead of the environment
+ *   -e        PROGRAM gets no environment but that number, as Go's library does it
  *   -w        stay until standard input ends, with everything open
  *   -W        the same, but with the socket closed
  *   -K        the same as -w, then die without closing anything
@@ -35,7 +36,7 @@
 #include <unistd.h>
 
 static const char *kind = "stream", *sync_mode;
-static bool close_std, block, by_option;
+static bool close_std, block, by_option, bare;
 static char stay;
 static unsigned int limit;
 static pid_t child;
@@ -127,6 +128,8 @@ static void become(int fds[2], char **argv)
 	if (strcmp(kind, "zero") == 0)
 		fd = dup2(fd, 0);
 	snprintf(number, sizeof(number), "%d", fd);
+	if (bare)
+		clearenv();
 	unsetenv("_FUSE_COMMFD");
 	if (by_option)
 		argv = with_option(argv, kind[0] == '=' ? kind + 1 : number);
@@ -212,12 +215,13 @@ static char **read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+k:s:cbxwWKt:")) != -1) {
+	while ((c = getopt(argc, argv, "+k:s:cbexwWKt:")) != -1) {
 		switch (c) {
 		case 'k': kind = optarg; break;
 		case 's': sync_mode = optarg; break;
 		case 'c': close_std = true; break;
 		case 'b': block = true; break;
+		case 'e': bare = true; break;
 		case 'x': by_option = true; break;
 		case 't': limit = (unsigned int)atoi(optarg); break;
 		case 'w': case 'W': case 'K': stay = (char)c; break;

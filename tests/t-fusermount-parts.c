@@ -11,7 +11,9 @@
 
 #include "mount.efuse/commfd.h"
 #include "mount.efuse/conf.h"
+#include "mount.efuse/driver.h"
 #include "mount.efuse/mountopts.h"
+#include "shim/config.h"
 #include "mount.efuse/mounttab.h"
 #include "mount.efuse/point.h"
 #include "mount.efuse/util.h"
@@ -111,6 +113,65 @@ static void check_options(const struct test *t)
 	mountopts_free(&o);
 }
 
+/* --- the driver ------------------------------------------------------------ */
+
+/* What OPTIONS, ENVIRONMENT and the administrator's CONF come to. */
+static const struct decision {
+	struct driver_wish options, environment;
+	const char *conf;
+	bool efuse, told;
+	const char *policy;
+	unsigned int mode;
+	unsigned long long ns;
+	const char *words;		/* of the error */
+} decisions[] = {
+	{ .policy = "generic" },
+	{ .conf = "", .policy = "generic" },
+	{ .conf = "auto", .efuse = true, .policy = "generic" },
+	{ .conf = "efuse", .efuse = true, .told = true, .policy = "generic" },
+	{ .conf = "stock", .policy = "generic" },
+	{ { .driver = "auto" }, .efuse = true, .policy = "generic" },
+	{ { .driver = "efuse" }, .efuse = true, .told = true, .policy = "generic" },
+	{ { .driver = "stock" }, .conf = "efuse", .policy = "generic" },
+	{ { .driver = "stock" }, { .driver = "efuse" }, .policy = "generic" },
+	{ .environment = { .driver = "stock" }, .conf = "auto", .policy = "generic" },
+	{ .environment = { .driver = "efuse" }, .efuse = true, .told = true, .policy = "generic" },
+	{ { .cache = "always" }, .efuse = true, .policy = "generic", .mode = CONFIG_MODE_ALWAYS },
+	{ { .cache = "always" }, .conf = "stock", .efuse = true, .policy = "generic",
+	  .mode = CONFIG_MODE_ALWAYS },
+	{ { .cache = "none" }, .efuse = true, .policy = "" },
+	{ { .cache = "auto" }, { .cache_timeout = "5" }, .efuse = true, .policy = "generic" },
+	{ .environment = { .cache_timeout = "0.5" }, .efuse = true, .policy = "generic",
+	  .mode = CONFIG_MODE_TIMEOUT, .ns = 500000000 },
+	{ { .cache_timeout = "0" }, .efuse = true, .policy = "" },
+	{ { .policy = "mine" }, { .cache = "none" }, .efuse = true, .policy = "mine" },
+	{ { .driver = "stock", .cache = "always" }, .policy = "generic", .mode = CONFIG_MODE_ALWAYS },
+	{ { .driver = "" }, .words = "efuse.driver=: not one of" },
+	{ { .driver = "Efuse" }, .words = "efuse.driver=Efuse: not one of" },
+	{ { .cache = "some" }, .words = "efuse.cache=some: not one of" },
+	{ { .cache_timeout = "-1" }, .words = "no number of seconds" },
+	{ { .cache_timeout = "99999999999" }, .words = "no number of seconds" },
+	{ { .cache = "always", .cache_timeout = "1" }, .words = "contradicts" },
+	{ { .policy = "0123456789012345678901234567890123456789012345678901234567890123" },
+	  .words = "too long" },
+};
+
+static void check_decision(const struct decision *d)
+{
+	struct driver_plan plan;
+	struct msg why = { "" };
+	int err = driver_decide(&plan, &d->options, &d->environment, d->conf, &why);
+	char what[64];
+
+	snprintf(what, sizeof(what), "decision %td", d - decisions);
+	if (d->words)
+		ok(err == -EINVAL && strstr(why.text, d->words), what);
+	else
+		ok(!err && plan.efuse == d->efuse && plan.told == d->told &&
+		   streq(plan.policy.name, d->policy) && plan.policy.param[0] == d->mode &&
+		   plan.policy.param[1] == d->ns && plan.policy.size == sizeof(plan.policy), what);
+}
+
 /* --- fuse.conf ------------------------------------------------------------- */
 
 static void check_line(const char *text, bool allow, int max, int told)
@@ -124,8 +185,26 @@ static void check_line(const char *text, bool allow, int max, int told)
 	ok(conf.allow_other == allow && conf.mount_max == max && notes == told, text);
 }
 
+static void check_conf_driver(const char *text, const char *driver, int told)
+{
+	struct conf conf = { .mount_max = 1000 };
+	char line[300];
+
+	notes = 0;
+	snprintf(line, sizeof(line), "%s", text);
+	conf_line(&conf, line, 1, count_note);
+	ok(streq(conf.driver, driver) && notes == told, text);
+}
+
 static void check_conf(void)
 {
+	check_conf_driver("efuse_driver = auto", "auto", 0);
+	check_conf_driver(" efuse_driver=efuse # all", "efuse", 0);
+	check_conf_driver("efuse_driver = stock", "stock", 0);
+	check_conf_driver("efuse_driver = best", "", 1);
+	check_conf_driver("efuse_driver", "", 1);
+	check_conf_driver("efuse_driver =", "", 1);
+
 	check_line("", false, 1000, 0);
 	check_line("# user_allow_other", false, 1000, 0);
 	check_line("user_allow_other", true, 1000, 0);
@@ -224,6 +303,8 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		check_options(&table[i]);
 	check_conf();
+	for (size_t i = 0; i < ARRAY_SIZE(decisions); i++)
+		check_decision(&decisions[i]);
 	check_table();
 	check_socket();
 	check_point();

@@ -30,7 +30,7 @@ build() {
 		shift 2
 	done
 	# shellcheck disable=SC2086 # words
-	(cd "$copy" && gcc -std=gnu11 -O1 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -w \
+	(cd "$copy" && gcc -std=gnu11 -O1 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I"$SRC" -I"$SRC/kernel/uapi" -w \
 		-DEFUSE_VERSION='"weak"' $flags "${CFLAGS_SAN[@]}" -o "$T/bin/$name" "${sources[@]/#/mount.efuse/}") 2>&1 |
 		sed 's/^/# /'
 	chmod 4755 "$T/bin/$name"

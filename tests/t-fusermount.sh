@@ -371,6 +371,43 @@ if command -v sshfs >/dev/null; then
 else
 	skip "sshfs" "not installed"
 fi
+# No efuse driver here: whoever asks for it gets the stock one, and hears why if it was named.
+# ask OPTIONS [ENV...]: what the helper says; the mount's type goes to $kind.
+ask() {
+	local options=$1
+	shift
+	said=$(as alice env "$@" "$COMMFD" ${how:+"$how"} "$OURS" -o "subtype=y$options" -- "$M" 2>&1)
+	kind=$(fuse_mounts | sed -n 's/.* - \([^ ]*\) .*/\1/p')
+	drop_mounts
+}
+if [ ! -e /dev/efuse ]; then
+	ask ""
+	is "who says nothing has the stock driver" "$kind $said" $'fuse.y fd\nrc=0'
+	ask ,efuse.driver=auto
+	is "who wants the best there is, too, without a word" "$kind $said" $'fuse.y fd\nrc=0'
+	ask ,efuse.driver=efuse
+	is "who names it, hears why not" "$kind $said" \
+		$'fuse.y fusermount3: the efuse driver is not loaded; the stock driver serves\nfd\nrc=0'
+	ask "" EFUSE_DRIVER=efuse
+	like "in the environment as well" "$said" 'is not loaded; the stock driver serves'
+	how=-e ask "" EFUSE_DRIVER=efuse
+	like "and in the caller's, when it hands none on" "$said" 'is not loaded; the stock driver serves'
+	ask ,efuse.driver=stock EFUSE_DRIVER=efuse
+	is "an option is stronger" "$kind $said" $'fuse.y fd\nrc=0'
+	ask "" EFUSE_DRIVER=nonsense EFUSE_CACHE=x
+	like "what is wrong there is told and ignored" "$kind $said" \
+		'fuse.y fusermount3: environment: efuse.driver=nonsense: .*; ignored'
+	ask ,efuse.cache=nonsense
+	like "what is wrong in an option is an error" "$kind $said" 'efuse.cache=nonsense: not one of.*'
+	if [ -e /etc/fuse.conf ]; then
+		echo 'efuse_driver = efuse' >>"$T/fuse.conf"
+		ask ""
+		like "the administrator asks for all" "$said" 'is not loaded; the stock driver serves'
+		ask ,efuse.driver=stock
+		is "unless they say what they want" "$said" $'fd\nrc=0'
+		sed -i '/^efuse_driver/d' "$T/fuse.conf"
+	fi
+fi
 # As an AppImage does: a static program that speaks the protocol by itself.
 if gcc -static -O1 -D_GNU_SOURCE -o "$T/bin/static" "$SRC/tests/prog-commfd.c" 2>/dev/null; then
 	got=$(as alice "$T/bin/static" fusermount3 -o fsname=app,subtype=image,ro,nosuid,nodev -- "$M")

@@ -97,6 +97,25 @@ if command -v cc > /dev/null; then
 	if echo 'int main(void) { return 5; }' | cc -static -x c -o "$T/static" - 2> /dev/null; then
 		run efuse wrap "$T/static"
 		said "a static program is run plain" 5 'static is statically linked.*; plain FUSE serves'
+		# Only what fusermount3 reads goes to a program without the shim.
+		if echo 'extern char **environ; int puts(const char *);
+			int main(void) { for (char **e = environ; *e; e++) puts(*e); return 0; }' |
+			cc -static -w -x c -o "$T/show" - 2> /dev/null; then
+			env=$(efuse wrap -o efuse.driver=stock,efuse.cache=always,efuse.policy=p "$T/show" 2> /dev/null)
+			like "a static program is told the driver" "$env" '^EFUSE_DRIVER=stock$'
+			like "the cache" "$env" '^EFUSE_CACHE=always$'
+			like "the policy" "$env" '^EFUSE_POLICY=p$'
+			is "nothing that is for the shim" "$(grep -E '^(EFUSE_(ABI|TOKEN|STATUS)|LD_PRELOAD)=' <<< "$env")" ""
+			like "and has its PATH" "$env" "^PATH=$(printf '%s' "$PATH" | sed 's/[.+]/\\&/g')\$"
+			# As if that driver were there: our fusermount3 comes first.
+			cp "$OUT/libexec/fusermount3" "$T/fusermount3"
+			[ "$(id -u)" != 0 ] || like "with the efuse driver our fusermount3 comes first" \
+				"$(EFUSE_FUSERMOUNT=$T/fusermount3 EFUSE_DRIVER=efuse efuse wrap "$T/show" 2> /dev/null)" \
+				"^PATH=$T:"
+			like "unless it cannot mount" \
+				"$(EFUSE_FUSERMOUNT=$T/none EFUSE_DRIVER=efuse efuse wrap "$T/show" 2> /dev/null)" \
+				"^PATH=$(printf '%s' "$PATH" | sed 's/[.+]/\\&/g')\$"
+		fi
 	else
 		skip "a static program is run plain" "the C library is not there as an archive"
 	fi
