@@ -13,7 +13,9 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "mount.efuse/device.h"
 #include "mount.efuse/handover.h"
+#include "mount.efuse/hello.h"
 #include "mount.efuse/machine.h"
 #include "mount.efuse/program.h"
 #include "shim/config.h"
@@ -393,12 +395,76 @@ static void check_status(struct findings *all)
 		finding_add(all, FINDING_OK, "status", "%s", dir);
 }
 
+/* Is there an efuse.ko for the running kernel? modprobe(8) finds it by this index. */
+static bool module_is_installed(void)
+{
+	struct utsname name;
+	char path[PATH_MAX], line[1024];
+	bool found = false;
+	FILE *f;
+
+	if (uname(&name))
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", name.release);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "/efuse.ko") != NULL;
+	fclosep(&f);
+	return found;
+}
+
 static void check_driver(struct findings *all)
 {
-	if (access("/dev/efuse", F_OK) == 0)
-		finding_add(all, FINDING_OK, "driver", "/dev/efuse");
+	struct efuse_hello hello;
+	struct finding *f;
+	struct msg why;
+	char text[80];
+	int err = device_check_efuse(&hello, &why);
+
+	if (!err) {
+		device_describe(&hello, text, sizeof(text));
+		finding_add(all, FINDING_OK, "driver", "%s, %s", HELLO_DEVICE, text);
+		return;
+	}
+	f = finding_add(all, FINDING_OFF, "driver", "%s: the kernel's own serves", why.text);
+	if (err != -ENOENT)
+		finding_fix(f, "the module and efuse have to be of one version");
+	else if (module_is_installed())
+		finding_fix(f, "sudo modprobe efuse; at every boot: sudo efuse setup");
 	else
-		finding_add(all, FINDING_OK, "driver", "no efuse driver; the kernel's own fuse is used");
+		finding_fix(f, "for a Linux 6.12: the package efuse-dkms, or sudo make install-dkms");
+}
+
+/* The folder is root's: others cannot tell. */
+static void check_policy(struct findings *all)
+{
+	static const char folder[] = "/sys/fs/bpf/efuse";
+	struct finding *f;
+
+	if (access(folder, X_OK) && errno != ENOENT)
+		return;
+	if (access("/sys/fs/bpf/efuse/" CONFIG_POLICY "/link", F_OK) == 0) {
+		finding_add(all, FINDING_OK, "policy", CONFIG_POLICY " is loaded");
+		return;
+	}
+	f = finding_add(all, FINDING_OFF, "policy", "%s is not loaded: the program answers everything",
+			CONFIG_POLICY);
+	finding_fix(f, "sudo efuse load " POLICY_PATH "; at every boot: sudo efuse setup");
+}
+
+/* What gives the driver to users, and to programs that the shim cannot enter. */
+static void check_own_fusermount(struct findings *all)
+{
+	struct finding *f;
+
+	if (config_can_mount(FUSERMOUNT_PATH)) {
+		finding_add(all, FINDING_OK, "own_fusermount3", "%s", FUSERMOUNT_PATH);
+		return;
+	}
+	f = finding_add(all, FINDING_OFF, "own_fusermount3", "%s cannot mount for this user: what "
+			"users mount, and static and Go programs, cannot have the efuse driver",
+			FUSERMOUNT_PATH);
+	finding_fix(f, "sudo make install");
 }
 
 void machine_check_efuse(struct findings *all)
@@ -407,4 +473,7 @@ void machine_check_efuse(struct findings *all)
 	check_helper(all);
 	check_status(all);
 	check_driver(all);
+	check_own_fusermount(all);
+	if (access(HELLO_DEVICE, F_OK) == 0)
+		check_policy(all);
 }

@@ -188,6 +188,11 @@ bool mounts_is_fuse(const char *fstype)
 	       str_after(fstype, "fuseblk.");
 }
 
+bool mounts_is_efuse(const char *fstype)
+{
+	return *fstype == 'e' && mounts_is_fuse(fstype);
+}
+
 const char *mounts_subtype(const char *fstype)
 {
 	const char *dot = mounts_is_fuse(fstype) ? strchr(fstype, '.') : NULL;

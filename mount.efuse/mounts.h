@@ -60,8 +60,11 @@ bool mounts_holding(struct mounts *m, const char *path, struct mounts_entry *ent
  */
 int mounts_resolve(const char *path, char **out);
 
-/* A FUSE mount of any kind: "fuse", "fuseblk", "fuse.X", "fuseblk.X". */
+/* A FUSE mount of any kind: "fuse", "fuseblk", "fuse.X", "fuseblk.X", or those with an e. */
 bool mounts_is_fuse(const char *fstype);
+
+/* One of those that the efuse driver serves: "efuse", "efuseblk", "efuse.X", "efuseblk.X". */
+bool mounts_is_efuse(const char *fstype);
 
 /* The file system behind a FUSE type: "sshfs" of "fuse.sshfs", "" when it does not say. */
 const char *mounts_subtype(const char *fstype);

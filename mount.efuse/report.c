@@ -6,8 +6,10 @@
  * report_text(), so that none of it can drive the terminal.
  */
 #include <inttypes.h>
+#include <linux/efuse.h>
 #include <sys/sysmacros.h>
 
+#include "mount.efuse/device.h"
 #include "mount.efuse/latency.h"
 #include "mount.efuse/mounts.h"
 #include "mount.efuse/opcode.h"
@@ -72,6 +74,25 @@ static void show_where(FILE *out, const struct fusemount *mount)
 		report_text(out, mount->also[i]);
 		fputc('\n', out);
 	}
+}
+
+static void show_driver(FILE *out, const struct fusemount *mount)
+{
+	struct efuse_hello hello;
+	struct msg why;
+	char text[80];
+	int err = device_check_efuse(&hello, &why);
+
+	label(out, "driver");
+	if (mounts_is_efuse(mount->fstype)) {
+		device_describe(&hello, text, sizeof(text));
+		fprintf(out, "the efuse driver%s%s\n", err ? "" : ", ", err ? "" : text);
+		return;
+	}
+	fputs("the kernel's own: ", out);
+	report_text(out, err ? why.text : "the efuse driver is there, but was not when this was mounted, "
+		    "or not asked for; efuse.driver=efuse asks");
+	fputc('\n', out);
 }
 
 static void show_daemon(FILE *out, const struct stats_head *head)
@@ -235,6 +256,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 	struct stats_op sum;
 
 	show_where(out, mount);
+	show_driver(out, mount);
 	if (!file) {
 		show_plain(out, mount);
 		return;

@@ -5,7 +5,9 @@
  */
 #include <sys/sysmacros.h>
 
+#include "mount.efuse/device.h"
 #include "mount.efuse/latency.h"
+#include "mount.efuse/mounts.h"
 #include "mount.efuse/opcode.h"
 #include "mount.efuse/report.h"
 #include "mount.efuse/util.h"
@@ -24,6 +26,17 @@ static void put_where(struct json *j, const struct fusemount *mount)
 	json_string(j, "source", mount->source);
 	json_string(j, "device", device);
 	json_number(j, "user", mount->user);
+}
+
+static void put_driver(struct json *j, const struct fusemount *mount)
+{
+	bool efuse = mounts_is_efuse(mount->fstype);
+	struct msg why = { "" };
+
+	json_string(j, "driver", efuse ? "efuse" : "stock");
+	if (!efuse)
+		device_check_efuse(NULL, &why);
+	json_string(j, "driver_reason", why.text);
 }
 
 static void put_daemon(struct json *j, const struct stats_head *head)
@@ -153,6 +166,7 @@ void report_json(struct json *j, const struct fusemount *mount)
 {
 	json_open(j, NULL, '{');
 	put_where(j, mount);
+	put_driver(j, mount);
 	json_bool(j, "efuse", mount->stats != NULL);
 	if (mount->stats)
 		put_stats(j, mount->stats);

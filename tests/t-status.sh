@@ -57,6 +57,7 @@ of() { awk -v d="$1" '$5 == d { split($3, n, ":"); print n[2] }' /proc/self/moun
 
 like "a plain mount is listed" "$(text)" "^$T/m\$"
 like "as plain" "$(text "$T/m")" 'plain FUSE, not under efuse'
+like "with the driver, and why that" "$(text "$T/m")" "driver +the kernel's own: .*efuse driver"
 like "with a hint" "$(text "$T/m")" 'efuse wrap'
 like "a mount point with a space" "$(text "$T/a b")" "^$T/a b\$"
 is "only the mount asked for" "$(text "$T/m" | grep -c 'file system')" 1
@@ -110,7 +111,7 @@ if command -v jq >/dev/null; then
 	is "p50 lies in its bucket" "$(jq -r ".mounts[]|select(.target==\"$T/m\").ops[]|select(.name==\"LOOKUP\")|
 		.p50_us >= 8.19 and .p50_us <= 12.29" "$T/j")" true
 	is "keys" "$(json "$T/m" | jq -c '.mounts[0]|keys')" "$(printf '%s' \
-		'["also","cache","cache_changed","cache_negative","cache_ns","cache_opens","channel","cores","dev","device","efuse","errors","idle_backoffs","idle_class",' \
+		'["also","cache","cache_changed","cache_negative","cache_ns","cache_opens","channel","cores","dev","device","driver","driver_reason","efuse","errors","idle_backoffs","idle_class",' \
 		'"malformed","max_write","mean_us","migrations","notifications","ops","p50_us","p90_us",' \
 		'"p99_us","payload_size","pid","program","protocol","reason","replies","requests",' \
 		'"shared","single","sleeps","source","spins","state","syscalls",' \

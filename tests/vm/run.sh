@@ -38,8 +38,8 @@ fill_root() {
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
 	ln -s bin "$root/sbin"
 	cp /bin/busybox "$root/bin/"
-	for f in sh cat chmod cut dd df echo env find grep head id kill ln ls mkdir mount mv ps readlink \
-		rm rmdir sed seq sleep sort stat su sync tail taskset touch tr truncate umount wc cmp; do
+	for f in sh cat chmod chown cp cut dd df echo env find grep head id kill ln ls mkdir modprobe mount mv \
+		ps readlink rm rmdir sed seq sleep sort stat su sync tail taskset touch tr truncate umount wc cmp; do
 		ln -s busybox "$root/bin/$f"
 	done
 	printf 'root:x:0:0:root:/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n' > "$root/etc/passwd"
@@ -47,8 +47,14 @@ fill_root() {
 	: > "$root/etc/mtab"
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
-	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror} "$OUT"/tests/prog-{exercise,differ} "$OUT/bin/efuse" \
-		"$OUT/libexec/efuse-policy" "$OUT/lib/libefuse-shim.so" "$vm"/t-* "${tools[@]}" |
+	# Where it is installed; the tests skip without.
+	if f=$(command -v gocryptfs); then
+		install "$f" "$root/bin/gocryptfs"
+		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
+	fi
+	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror} "$OUT"/tests/prog-{exercise,differ,commfd} \
+		"$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
+		"$vm"/t-* "${tools[@]}" |
 		while read -r f; do
 			case $f in
 			*.d) ;;
