@@ -52,6 +52,11 @@ fill_root() {
 		install "$f" "$root/bin/gocryptfs"
 		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
 	fi
+	# Where it is installed; the tests skip without.
+	if f=$(command -v gocryptfs); then
+		install "$f" "$root/bin/gocryptfs"
+		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
+	fi
 	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror} "$OUT"/tests/prog-{exercise,differ,commfd} \
 		"$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
 		"$vm"/t-* "${tools[@]}" |
