@@ -108,7 +108,8 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
         module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
-        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests
+        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests \
+        install-dkms uninstall-dkms check-dkms
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -332,6 +333,9 @@ bench-requests:	## requests per opcode in that machine: plain, with the shim, wi
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_PROGRAMS=1 VM_SECONDS=3600 \
 		VM_ENV='TEST_SECONDS=3500 $(VM_ENV)' VM_TESTS='b-requests*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
+check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
+	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh
+
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all
 	$(Q)OUT='$(abspath $(O))' tests/man.sh
@@ -384,6 +388,22 @@ uninstall-bpf:	## remove what install-bpf put there
 	rm -f $(DESTDIR)$(LIBDIR)/efuse-policy
 	rm -rf $(DESTDIR)$(LIBDIR)/bpf $(DESTDIR)$(PREFIX)/include/efuse
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
+
+DKMS_DIR = $(DESTDIR)/usr/src/efuse-$(VERSION)
+DKMS_FILES := kernel/Kbuild kernel/prepare.sh kernel/dkms.sh \
+              $(wildcard kernel/module/*.[ch] kernel/patches/*.patch kernel/uapi/linux/*.h)
+
+# dkms(8) knows nothing of PREFIX. The kernel's own files are not among ours.
+install-dkms:	## the driver's source, for dkms(8), which builds it for every 6.12 kernel
+	for file in $(DKMS_FILES:kernel/%=%); do \
+		install -D -m 644 kernel/$$file $(DKMS_DIR)/$$file || exit 1; done
+	chmod 755 $(DKMS_DIR)/prepare.sh $(DKMS_DIR)/dkms.sh
+	sed 's/#MODULE_VERSION#/$(VERSION)/' kernel/dkms.conf > $(DKMS_DIR)/dkms.conf
+	$(if $(DESTDIR),,dkms install efuse/$(VERSION))
+
+uninstall-dkms:	## what install-dkms put there, and the modules that were built of it
+	$(if $(DESTDIR),,-dkms remove efuse/$(VERSION) --all)
+	rm -rf $(DKMS_DIR)
 
 install-fusermount: $(FUSERMOUNT)	## our fusermount3 in the place of the distribution's (dpkg-divert)
 	$(Q)DESTDIR='$(DESTDIR)' mount.efuse/divert.sh add $(FUSERMOUNT)
