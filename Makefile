@@ -7,6 +7,7 @@
 #   CFLAGS=, LDFLAGS=     added to the project's own flags
 #   SAN=address,undefined build and check with these sanitizers (or SAN=thread)
 #   PREFIX=/usr/local     where programs, library, man pages and completion go
+#   UNITDIR=              where efuse.service goes (PREFIX/lib/systemd/system)
 #   SBINDIR=/sbin         where mount(8) looks for its helpers, whatever PREFIX is
 #   DESTDIR=              prepended to every installed path
 #   KDIR=, LINUX_SRC=     kernel headers, and kernel source (folder or archive), of the driver
@@ -31,6 +32,7 @@ BINDIR   = $(PREFIX)/bin
 LIBDIR   = $(PREFIX)/lib/efuse
 MANDIR   = $(PREFIX)/share/man
 COMPDIR  = $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 comma := ,
 O     := out$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
@@ -54,7 +56,7 @@ BASE_CFLAGS := -std=gnu11 -O2 -g -fno-strict-aliasing $(WARN)
 BASE_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Ikernel/uapi \
         -DEFUSE_VERSION='"$(VERSION)"' -DSHIM_PATH='"$(LIBDIR)/libefuse-shim.so"' \
         -DFUSERMOUNT_PATH='"$(LIBDIR)/fusermount3"' -DLOADER_PATH='"$(LIBDIR)/efuse-policy"' \
-        -DPOLICY_PATH='"$(LIBDIR)/bpf/generic.bpf.o"'
+        -DUNIT_PATH='"$(UNITDIR)/efuse.service"' -DPOLICY_PATH='"$(LIBDIR)/bpf/generic.bpf.o"'
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 BASE_CFLAGS += $(if $(SAN),$(SAN_FLAGS),$(HARDEN))
@@ -367,12 +369,15 @@ install: all	## install (DESTDIR=, PREFIX=, SBINDIR=)
 	install -m 4755 $(FUSERMOUNT) $(DESTDIR)$(LIBDIR)/fusermount3
 	ln -sf fusermount3 $(DESTDIR)$(LIBDIR)/fusermount
 	install -m 644 mount.efuse/efuse.bash-completion $(DESTDIR)$(COMPDIR)/efuse
+	sed 's|@LIBDIR@|$(LIBDIR)|g' mount.efuse/efuse.service.in > $(O)/efuse.service
+	install -D -m 644 $(O)/efuse.service $(DESTDIR)$(UNITDIR)/efuse.service
 	for page in $(MAN_PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
 uninstall:	## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/mount.efuse $(DESTDIR)$(SBINDIR)/mount.fuse.efuse
 	rm -f $(DESTDIR)$(BINDIR)/efuse $(DESTDIR)$(LIBDIR)/libefuse-shim.so $(DESTDIR)$(COMPDIR)/efuse
+	rm -f $(DESTDIR)$(UNITDIR)/efuse.service
 	rm -f $(DESTDIR)$(LIBDIR)/fusermount3 $(DESTDIR)$(LIBDIR)/fusermount
 	for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	-rmdir $(DESTDIR)$(LIBDIR) 2>/dev/null
@@ -398,7 +403,9 @@ install-dkms:	## the driver's source, for dkms(8), which builds it for every 6.1
 	for file in $(DKMS_FILES:kernel/%=%); do \
 		install -D -m 644 kernel/$$file $(DKMS_DIR)/$$file || exit 1; done
 	chmod 755 $(DKMS_DIR)/prepare.sh $(DKMS_DIR)/dkms.sh
-	sed 's/#MODULE_VERSION#/$(VERSION)/' kernel/dkms.conf > $(DKMS_DIR)/dkms.conf
+	mkdir -p $(O)
+	sed 's/#MODULE_VERSION#/$(VERSION)/' kernel/dkms.conf > $(O)/dkms.conf
+	install -m 644 $(O)/dkms.conf $(DKMS_DIR)/dkms.conf
 	$(if $(DESTDIR),,dkms install efuse/$(VERSION))
 
 uninstall-dkms:	## what install-dkms put there, and the modules that were built of it

@@ -7,6 +7,8 @@
 #include "mount.efuse/device.h"
 
 #include <grp.h>
+#include <limits.h>
+#include <sys/utsname.h>
 
 #include "mount.efuse/hello.h"
 #include "mount.efuse/util.h"
@@ -69,6 +71,22 @@ void device_describe(const struct efuse_hello *hello, char *text, size_t size)
 	if (rest && len < size)
 		snprintf(text + len, size - len, ", and features %#llx that are newer than we",
 			 (unsigned long long)rest);
+}
+
+bool device_module_installed(void)
+{
+	struct utsname name;
+	char path[PATH_MAX], line[1024];
+	__cleanup(fclosep) FILE *f = NULL;
+	bool found = false;
+
+	if (uname(&name))
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", name.release);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "/efuse.ko") != NULL;
+	return found;
 }
 
 int device_check_fuse(struct msg *why)

@@ -34,6 +34,9 @@ int device_check_efuse(struct efuse_hello *answer, struct msg *why);
  */
 void device_describe(const struct efuse_hello *hello, char *text, size_t size);
 
+/* Is there an efuse.ko that modprobe(8) finds for the running kernel? */
+bool device_module_installed(void);
+
 /* Can this user open /dev/fuse? Returns 0, or -errno with the words in WHY. */
 int device_check_fuse(struct msg *why);
 

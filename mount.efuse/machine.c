@@ -395,24 +395,6 @@ static void check_status(struct findings *all)
 		finding_add(all, FINDING_OK, "status", "%s", dir);
 }
 
-/* Is there an efuse.ko for the running kernel? modprobe(8) finds it by this index. */
-static bool module_is_installed(void)
-{
-	struct utsname name;
-	char path[PATH_MAX], line[1024];
-	bool found = false;
-	FILE *f;
-
-	if (uname(&name))
-		return false;
-	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", name.release);
-	f = fopen(path, "re");
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, "/efuse.ko") != NULL;
-	fclosep(&f);
-	return found;
-}
-
 static void check_driver(struct findings *all)
 {
 	struct efuse_hello hello;
@@ -429,7 +411,7 @@ static void check_driver(struct findings *all)
 	f = finding_add(all, FINDING_OFF, "driver", "%s: the kernel's own serves", why.text);
 	if (err != -ENOENT)
 		finding_fix(f, "the module and efuse have to be of one version");
-	else if (module_is_installed())
+	else if (device_module_installed())
 		finding_fix(f, "sudo modprobe efuse; at every boot: sudo efuse setup");
 	else
 		finding_fix(f, "for a Linux 6.12: the package efuse-dkms, or sudo make install-dkms");

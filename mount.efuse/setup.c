@@ -27,6 +27,8 @@ struct setup {
 
 static void explain(const struct steps *s)
 {
+	if (s->note.text[0])
+		msg_say("setup", "%s", s->note.text);
 	if (!steps_exists(s, "/usr/bin/systemd-tmpfiles") &&
 	    !steps_exists(s, "/bin/systemd-tmpfiles"))
 		msg_say("setup", "nothing here reads /etc/tmpfiles.d at boot (no systemd-tmpfiles): "
@@ -47,6 +49,11 @@ static void print_steps(const struct steps *s, const char *verb)
 
 		if (!s->todo[i])
 			continue;
+		if (step->kind == STEPS_RUN) {
+			printf("%s %s %s %s\n", streq(verb, "wrote") ? "ran" : "would run",
+			       step->make[0], step->make[1], step->make[2] ? step->make[2] : "");
+			continue;
+		}
 		printf("%s %s%s", verb, s->root, step->path);
 		if (step->kind == STEPS_VALUE)
 			printf(": %s (was %s)", step->text, s->before[i] ? s->before[i] : "?");

@@ -7,8 +7,10 @@
  * it was. Nothing a person wrote or edited is changed.
  */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "mount.efuse/conffile.h"
+#include "mount.efuse/device.h"
 #include "mount.efuse/steps.h"
 #include "mount.efuse/util.h"
 #include "shim/config.h"
@@ -17,21 +19,40 @@
 #define STATE_FILE	STATE_DIR "/setup.state"
 #define STATE_HEAD	"# What `efuse setup` found, for `efuse setup --undo`.\n"
 
+#define WANTS		"/etc/systemd/system/sysinit.target.wants"
+#define MODULE		"/sys/module/efuse"
+
+/* Milliseconds in which the driver comes free after its last policy. */
+#define FREE_MS		5000
+
+static const char *const load_module[] = { "/sbin/modprobe", "efuse", NULL };
+static const char *const unload_module[] = { "/sbin/modprobe", "-r", "efuse", NULL };
+static const char *const load_policy[] = { LOADER_PATH, "load", POLICY_PATH, NULL };
+static const char *const unload_policy[] = { LOADER_PATH, "unload", CONFIG_POLICY, NULL };
+
 /*
  * tmpfiles.d serves a built-in fuse and one loaded before it runs; modprobe.d
  * one that is loaded later. systemd-tmpfiles passes over a "w" whose file is
  * not there.
  */
 const struct steps_spec steps_table[STEPS_COUNT] = {
-	{ STEPS_FOLDER, STATE_DIR, NULL, false },
-	{ STEPS_FOLDER, "/etc/tmpfiles.d", NULL, false },
+	{ STEPS_FOLDER, STATE_DIR, NULL, STEPS_ALWAYS, NULL, NULL },
+	{ STEPS_FOLDER, "/etc/tmpfiles.d", NULL, STEPS_ALWAYS, NULL, NULL },
 	{ STEPS_FILE, "/etc/tmpfiles.d/efuse.conf",
 	  "w " STEPS_PARAMETER " - - - - Y\n"
-	  "d " CONFIG_STATUS_ROOT " 0755 root root -\n", false },
-	{ STEPS_FOLDER, "/etc/modprobe.d", NULL, true },
-	{ STEPS_FILE, "/etc/modprobe.d/efuse.conf", "options fuse enable_uring=1\n", true },
-	{ STEPS_FOLDER, CONFIG_STATUS_ROOT, NULL, false },
-	{ STEPS_VALUE, STEPS_PARAMETER, "Y", false },
+	  "d " CONFIG_STATUS_ROOT " 0755 root root -\n", STEPS_ALWAYS, NULL, NULL },
+	{ STEPS_FOLDER, "/etc/modprobe.d", NULL, STEPS_LOADABLE, NULL, NULL },
+	{ STEPS_FILE, "/etc/modprobe.d/efuse.conf", "options fuse enable_uring=1\n",
+	  STEPS_LOADABLE, NULL, NULL },
+	{ STEPS_FOLDER, CONFIG_STATUS_ROOT, NULL, STEPS_ALWAYS, NULL, NULL },
+	{ STEPS_VALUE, STEPS_PARAMETER, "Y", STEPS_ALWAYS, NULL, NULL },
+	{ STEPS_FOLDER, "/etc/systemd", NULL, STEPS_UNIT, NULL, NULL },
+	{ STEPS_FOLDER, "/etc/systemd/system", NULL, STEPS_UNIT, NULL, NULL },
+	{ STEPS_FOLDER, WANTS, NULL, STEPS_UNIT, NULL, NULL },
+	{ STEPS_LINK, WANTS "/efuse.service", UNIT_PATH, STEPS_UNIT, NULL, NULL },
+	{ STEPS_RUN, MODULE, NULL, STEPS_MODULE, load_module, unload_module },
+	{ STEPS_RUN, "/sys/fs/bpf/efuse/" CONFIG_POLICY "/link", NULL, STEPS_POLICY,
+	  load_policy, unload_policy },
 };
 
 const char *steps_at(const struct steps *s, const char *path, char buf[PATH_MAX])
@@ -51,6 +72,24 @@ bool steps_exists(const struct steps *s, const char *path)
 static bool fuse_is_loadable(const struct steps *s)
 {
 	return !steps_exists(s, "/sys/module/fuse") || steps_exists(s, "/sys/module/fuse/initstate");
+}
+
+static bool applies(const struct steps *s, enum steps_when when)
+{
+	switch (when) {
+	case STEPS_LOADABLE:
+		return fuse_is_loadable(s);
+	case STEPS_UNIT:
+		return steps_exists(s, UNIT_PATH);
+	case STEPS_POLICY:
+		if (access(POLICY_PATH, R_OK) || access(LOADER_PATH, X_OK))
+			return false;
+		/* fall through */
+	case STEPS_MODULE:
+		return !*s->root && device_module_installed();
+	default:
+		return true;
+	}
 }
 
 /* --- the state file -------------------------------------------------------- */
@@ -82,7 +121,7 @@ static int state_read(struct steps *s)
 
 static int state_write(struct steps *s)
 {
-	char path[PATH_MAX], text[2048];
+	char path[PATH_MAX], text[4096];
 	size_t len = (size_t)snprintf(text, sizeof(text), STATE_HEAD "parameter %s\n", s->was);
 	int err;
 
@@ -151,15 +190,34 @@ static int look_folder(struct steps *s, size_t i, const char *path)
 	return 0;
 }
 
+/* A link of that name that leads elsewhere is a person's. */
+static int look_link(struct steps *s, size_t i, const char *path)
+{
+	char to[PATH_MAX];
+	ssize_t len = readlink(path, to, sizeof(to) - 1);
+
+	if (len < 0 && errno != ENOENT)
+		return msg_set_errno(&s->why, -errno, "%s: cannot look at it", path);
+	s->todo[i] = len < 0;
+	if (len < 0)
+		return 0;
+	to[len] = '\0';
+	return streq(to, steps_table[i].text) ? 0 :
+	       msg_set(&s->why, -EEXIST, "%s: leads to %s; move it away and try again", path, to);
+}
+
 static int look(struct steps *s, size_t i)
 {
 	char path[PATH_MAX];
 
 	steps_at(s, steps_table[i].path, path);
-	if (steps_table[i].loadable && !fuse_is_loadable(s))
+	if (!applies(s, steps_table[i].when))
 		return 0;
 	switch (steps_table[i].kind) {
+	case STEPS_LINK:
+		return look_link(s, i, path);
 	case STEPS_FOLDER:
+	case STEPS_RUN:
 		return look_folder(s, i, path);
 	case STEPS_FILE:
 		return look_file(s, i, path);
@@ -180,18 +238,63 @@ static int make_file(const char *path, const char *body)
 	return text ? conffile_write(path, text) : -ENOMEM;
 }
 
+/* Run a program to its end; what it prints goes where ours does. 0, -EIO when it failed. */
+static int run(const char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		execv(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+/* Mounts work without: what cannot be loaded is told, and does not undo the rest. */
+static int make_running(struct steps *s, size_t i)
+{
+	const struct steps_spec *step = &steps_table[i];
+
+	/* Without the driver there is nowhere to load a policy. */
+	s->todo[i] = !s->note.text[0];
+	if (!s->todo[i] || run(step->make) == 0)
+		return 0;
+	s->todo[i] = false;
+	msg_set(&s->note, 0, "%s %s: failed; the rest is done, see dmesg(1)", step->make[0],
+		step->make[1]);
+	return 0;
+}
+
 static int make(struct steps *s, size_t i)
 {
+	const struct steps_spec *step = &steps_table[i];
 	char path[PATH_MAX];
-	int err;
+	int err = 0;
 
-	steps_at(s, steps_table[i].path, path);
-	if (steps_table[i].kind == STEPS_FOLDER)
+	steps_at(s, step->path, path);
+	switch (step->kind) {
+	case STEPS_FOLDER:
 		err = make_folder(path);
-	else if (steps_table[i].kind == STEPS_FILE)
-		err = make_file(path, steps_table[i].text);
-	else
-		err = write_value(path, steps_table[i].text);
+		break;
+	case STEPS_FILE:
+		err = make_file(path, step->text);
+		break;
+	case STEPS_LINK:
+		err = symlink(step->text, path) ? -errno : 0;
+		break;
+	case STEPS_VALUE:
+		err = write_value(path, step->text);
+		break;
+	case STEPS_RUN:
+		err = make_running(s, i);
+		break;
+	}
 	return err ? msg_set_errno(&s->why, err, "%s: cannot write", path) : 0;
 }
 
@@ -217,6 +320,31 @@ static int remove_folder(const char *path)
 	return -errno;
 }
 
+/* Our link goes, one that leads elsewhere by now stays. */
+static int remove_link(const char *path, const char *text)
+{
+	char to[PATH_MAX];
+	ssize_t len = readlink(path, to, sizeof(to) - 1);
+
+	if (len < 0)
+		return errno == ENOENT ? 0 : errno == EINVAL ? -EEXIST : -errno;
+	to[len] = '\0';
+	if (!streq(to, text))
+		return -EEXIST;
+	return unlink(path) ? -errno : 0;
+}
+
+/* BPF gives a policy back a while after it was unloaded; a mount keeps the driver. */
+static int run_back(const char *path, const char *const argv[])
+{
+	int64_t end = now_ms() + FREE_MS;
+	int err = 0;
+
+	while (access(path, F_OK) == 0 && (err = run(argv)) && now_ms() < end)
+		usleep(200000);
+	return access(path, F_OK) == 0 ? -EBUSY : err;
+}
+
 /* Put BEFORE back where step I was taken; NULL means that nothing was there. */
 static int take_back(struct steps *s, size_t i, const char *before)
 {
@@ -226,6 +354,10 @@ static int take_back(struct steps *s, size_t i, const char *before)
 	steps_at(s, steps_table[i].path, path);
 	if (steps_table[i].kind == STEPS_FOLDER)
 		err = remove_folder(path);
+	else if (steps_table[i].kind == STEPS_LINK)
+		err = remove_link(path, steps_table[i].text);
+	else if (steps_table[i].kind == STEPS_RUN)
+		err = run_back(path, steps_table[i].undo);
 	else if (steps_table[i].kind == STEPS_VALUE)
 		err = before && *before && !access(path, F_OK) ? write_value(path, before) : 0;
 	else if (before)
@@ -268,7 +400,10 @@ static void roll_back(struct steps *s, size_t taken)
 	s->why = why;
 }
 
-/* Step 0 is the folder of the state file, which is written before all others. */
+/*
+ * Step 0 is the folder of the state file, which is written before all others, and
+ * once more when one of them was left out.
+ */
 int steps_apply(struct steps *s)
 {
 	size_t i = 0;
@@ -282,6 +417,8 @@ int steps_apply(struct steps *s)
 			err = make(s, i);
 	if (err)
 		roll_back(s, i);
+	else if (s->note.text[0])
+		err = state_write(s);
 	return err;
 }
 

@@ -14,16 +14,31 @@
 
 #define STEPS_PARAMETER	"/sys/module/fuse/parameters/enable_uring"
 
-enum steps_kind { STEPS_FOLDER, STEPS_FILE, STEPS_VALUE };
+enum steps_kind {
+	STEPS_FOLDER,
+	STEPS_FILE,
+	STEPS_VALUE,
+	STEPS_LINK,
+	STEPS_RUN,	/* on this system only; PATH is there when it has been done */
+};
+
+enum steps_when {
+	STEPS_ALWAYS,
+	STEPS_LOADABLE,	/* where fuse is a loadable module */
+	STEPS_UNIT,	/* where efuse.service is installed */
+	STEPS_MODULE,	/* where there is an efuse.ko for the running kernel */
+	STEPS_POLICY,	/* and where the policy and its loader are installed, too */
+};
 
 struct steps_spec {
 	enum steps_kind kind;
 	const char *path;
-	const char *text;	/* body of the file, or the value */
-	bool loadable;		/* only where fuse is a loadable module */
+	const char *text;	/* body of the file, the value, where the link leads */
+	enum steps_when when;
+	const char *const *make, *const *undo;	/* of STEPS_RUN: programs with arguments */
 };
 
-#define STEPS_COUNT	7
+#define STEPS_COUNT	13
 
 /* Step 0 is the folder of the state file. */
 extern const struct steps_spec steps_table[STEPS_COUNT];
@@ -37,6 +52,7 @@ struct steps {
 	char was[64];			/* the parameter before the first run, "" unknown */
 	bool had_state;
 	struct msg why;			/* the words for what failed */
+	struct msg note;		/* what was left out without failing, or "" */
 };
 
 /* PATH below the root of S, in BUF, which is returned. */

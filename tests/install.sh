@@ -30,6 +30,7 @@ expected() {
 		echo "4755 $1/lib/efuse/fusermount3"
 		echo "link $1/lib/efuse/fusermount -> fusermount3"
 		echo "644 $1/share/bash-completion/completions/efuse"
+		echo "644 $1/lib/systemd/system/efuse.service"
 		for page in man/*.[178]; do
 			echo "644 $1/share/man/man${page##*.}/${page##*/}"
 		done

@@ -116,6 +116,52 @@ setup
 like "a kernel without the parameter is told" "$(cat "$T/err")" 'no FUSE-over-io_uring'
 setup -u
 
+# --- the unit that loads the driver at boot ----------------------------------
+
+UNIT=/usr/local/lib/systemd/system/efuse.service
+WANTS=/etc/systemd/system/sysinit.target.wants
+with_unit() {
+	fresh
+	mkdir -p "$R$(dirname $UNIT)"
+	touch "$R$UNIT"
+}
+
+with_unit
+before=$(picture)
+setup -n
+like "the unit is to be enabled" "$(cat "$T/out")" "would write .*$WANTS/efuse.service"
+setup
+is_code "setup works with the unit" 0
+is "it is enabled" "$(readlink "$R$WANTS/efuse.service")" "$UNIT"
+after=$(picture)
+setup
+is "setup twice changes nothing" "$(picture)" "$after"
+setup -u
+is "and --undo takes the link back, folders included" "$(picture)" "$before"
+
+with_unit
+mkdir -p "$R$WANTS"
+ln -s /somewhere/else "$R$WANTS/efuse.service"
+before=$(picture)
+setup
+is_code "a person's link of that name is an error" 1
+like "which says so" "$(cat "$T/err")" 'leads to /somewhere/else; move it away'
+is "and changes nothing" "$(picture)" "$before"
+
+with_unit
+before=$(picture)
+setup
+ln -sf /somewhere/else "$R$WANTS/efuse.service"
+setup -u
+is_code "one that a person changed is left" 1
+like "and told" "$(cat "$T/err")" 'left alone'
+
+with_unit
+rm "$R$UNIT"
+setup
+not_ok "without the unit nothing is enabled" test -e "$R/etc/systemd"
+setup -u
+
 # --- files of a person -------------------------------------------------------
 
 fresh

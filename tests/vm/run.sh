@@ -79,6 +79,13 @@ fill_root() {
 	install -D "$(readlink -f "$f")" "$root/lib/x86_64-linux-gnu/libgcc_s.so.1"
 	cp "$vm/init" "$root/init"
 	strip --strip-debug -o "$root/lib/efuse.ko" "$VM_KO"
+	# Where modprobe and efuse setup look for what is installed.
+	f=$root/lib/modules/$(PATH=$PATH:/sbin modinfo -F vermagic "$VM_KO" | cut -d' ' -f1)
+	install -D "$root/lib/efuse.ko" "$f/efuse.ko"
+	echo 'efuse.ko:' > "$f/modules.dep"
+	mkdir -p "$root/var/lib" "$root/run" "$root/usr/local/lib/efuse/bpf"
+	ln -s /lib/bpf/generic.bpf.o "$root/usr/local/lib/efuse/bpf/"
+	ln -s /bin/efuse-policy /bin/fusermount3 "$root/usr/local/lib/efuse/"
 	[ "${VM_PROGRAMS:-0}" = 0 ] || fill_programs "$root"
 }
 
