@@ -77,6 +77,7 @@ static const struct efuse_ops *fill(struct efuse_pending *p, struct fuse_conn *f
 	struct efuse_conn *conn = &fc->efuse;
 	struct efuse_ops_policy *policy;
 
+	/* Pairs with renumber_locked(). */
 	p->req.conn = smp_load_acquire(&conn->id);
 	p->req.nodeid = args->nodeid;
 	p->req.cookie = 0;

@@ -46,6 +46,7 @@ static struct efuse_ops_policy *find_locked(const char *name)
  */
 static void renumber_locked(struct efuse_conn *conn)
 {
+	/* Pairs with fill(). */
 	smp_store_release(&conn->id, ++last_id);
 }
 

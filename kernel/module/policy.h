@@ -34,7 +34,8 @@ enum efuse_request_flags {
 
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */
 enum efuse_invalidation {
-	EFUSE_INVAL_ATTR = 0,	/* FUSE itself took attributes as stale; argument 0: __u32 STATX_* */
+	/* FUSE itself took attributes as stale; argument 0: __u32 STATX_* */
+	EFUSE_INVAL_ATTR = 0,
 };
 
 /* A request as a program sees it; the ids are what the server would see, or -1. */
