@@ -81,8 +81,8 @@ fill_root() {
 	strip --strip-debug -o "$root/lib/efuse.ko" "$VM_KO"
 	# Where modprobe and efuse setup look for what is installed.
 	f=$root/lib/modules/$(PATH=$PATH:/sbin modinfo -F vermagic "$VM_KO" | cut -d' ' -f1)
-	install -D "$root/lib/efuse.ko" "$f/efuse.ko"
-	echo 'efuse.ko:' > "$f/modules.dep"
+	install -D "$root/lib/efuse.ko" "$f/updates/efuse.ko"
+	echo 'updates/efuse.ko:' > "$f/modules.dep"
 	mkdir -p "$root/var/lib" "$root/run" "$root/usr/local/lib/efuse/bpf"
 	ln -s /lib/bpf/generic.bpf.o "$root/usr/local/lib/efuse/bpf/"
 	ln -s /bin/efuse-policy /bin/fusermount3 "$root/usr/local/lib/efuse/"

@@ -38,10 +38,10 @@ ok "undo" setup --undo
 ok "takes it away" not test -e /dev/efuse
 ok "undo twice" setup --undo
 
-mv /lib/modules/*/efuse.ko /tmp/
+mv /lib/modules/*/updates/efuse.ko /tmp/
 ok "a module that is not there any more" setup
 ok "is told, and is no failure" grep -q 'modprobe efuse: failed' /tmp/setup
 ok "undo" setup --undo
-mv /tmp/efuse.ko /lib/modules/*/
+mv /tmp/efuse.ko /lib/modules/*/updates/
 ok "for the tests behind us" modprobe efuse
 echo "1..$n"
