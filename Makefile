@@ -45,7 +45,7 @@ DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g opens
 DEPS_DEB   := debhelper dpkg-dev lintian
 DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
               xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3 \
-              flex bison bc gocryptfs
+              flex bison bc gocryptfs sparse git dkms kmod
 DEPS_BENCH := fio gnuplot-nox jq strace
 
 # --- flags ------------------------------------------------------------------
@@ -111,7 +111,8 @@ MAKEFLAGS += --no-builtin-rules
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
         module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
         check-differ check-fuzz-ioctl check-storm bench-vm bench-requests \
-        install-dkms uninstall-dkms check-dkms
+        install-dkms uninstall-dkms check-dkms \
+        kernel-patches check-kernel
 
 all: $(PROGRAMS) $(FUSERMOUNT) $(SHIM)	## build the programs and the shim (the default)
 
@@ -203,6 +204,11 @@ $(LOADER): $(O)/obj/mount.efuse/policy.o $(O)/obj/mount.efuse/msg.o $(O)/obj/mou
 
 bpf: $(LOADER) $(BPF_OBJS)	## build the policies and their loader (clang, LINUX_SRC=)
 
+kernel-patches:	## the driver as patches for the kernel's own tree, in out/kernel-patches (LINUX_SRC=)
+	$(Q)mkdir -p $(O)
+	$(Q)kernel/series.sh '$(LINUX_SRC)' $(O)/kernel-patches
+	@ls $(O)/kernel-patches/*.patch
+
 module: $(KO)	## build efuse.ko for a Linux 6.12 (KDIR=, LINUX_SRC=)
 
 # --- tests and benchmarks ---------------------------------------------------
@@ -283,7 +289,7 @@ $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(Q)mkdir -p $(@D)
 	$(Q)$(TEST_COMPILE) -MF $@.d -o $@ $< $(LDFLAGS) $(if $(filter %/init,$@),-static)
 
-deps-vm:	## install what module and check-vm need: a 6.12 kernel, its source, QEMU
+deps-vm:	## install what module, check-vm, check-dkms and check-kernel need: a 6.12 kernel, its source, QEMU
 	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_VM)
 
 check-vm:	## boot Debian's 6.12 kernel with the driver and test it there (skips without deps-vm)
@@ -337,6 +343,9 @@ bench-requests:	## requests per opcode in that machine: plain, with the shim, wi
 
 check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
 	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh
+
+check-kernel:	## those patches: checkpatch, sparse, compiler (1.5 GB; skips without its packages)
+	$(Q)OUT='$(abspath $(O))' LINUX_SRC='$(LINUX_SRC)' tests/kernel.sh
 
 check-man:	## man pages: groff and mandoc without a warning, options complete
 	$(Q)$(MAKE) all
@@ -432,4 +441,4 @@ check-deb: deb	## lintian; install, divert and remove them in a root of their ow
 clean:	## remove out/
 	rm -rf out
 
--include $(shell find $(O) -path '*/vm/debug-*' -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(O) \( -path '*/vm/debug-*' -o -path $(O)/linux \) -prune -o -type f -name '*.d' -print 2>/dev/null)
