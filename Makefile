@@ -42,7 +42,7 @@ O     := out$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 DEPS_BUILD := gcc make pkg-config libc6-dev libmount-dev liburing-dev libfuse3-dev libfuse-dev
 DEPS_CHECK := clang libclang-rt-14-dev fuse3 libfuse2 bindfs sshfs ntfs-3g openssh-server \
               openssh-client attr util-linux mount procps perl mandoc groff shellcheck gocryptfs
-DEPS_DEB   := debhelper dpkg-dev lintian
+DEPS_DEB   := debhelper dh-dkms dpkg-dev lintian clang libelf-dev linux-source-6.12 python3 xz-utils zlib1g-dev
 DEPS_VM    := linux-image-6.12-amd64 linux-headers-6.12-amd64 linux-source-6.12 pahole patch \
               xz-utils qemu-system-x86 busybox-static cpio clang libelf-dev zlib1g-dev python3 \
               flex bison bc gocryptfs sparse git dkms kmod

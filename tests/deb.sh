@@ -17,6 +17,15 @@ fi
 like "fusermount3 is set-user-ID" "$(dpkg-deb -c "$D"/efuse_*.deb)" '-rwsr-xr-x root/root .* \./usr/lib/efuse/fusermount3'
 is "nothing else is" "$(for deb in "$D"/*.deb; do dpkg-deb -c "$deb"; done | grep -c '^-[rwx-]*s')" 1
 
+source=$(dpkg-deb -c "$D"/efuse-dkms_*.deb)
+like "the driver's source is where dkms looks" "$source" ' \./usr/src/efuse-[0-9.]*/dkms\.conf$'
+like "with what builds it" "$source" '^-rwx.* \./usr/src/efuse-[0-9.]*/prepare\.sh$'
+is "and of its version" "$(dpkg-deb --fsys-tarfile "$D"/efuse-dkms_*.deb | tar -xO --wildcards '*/dkms.conf' |
+	sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p')" "$(dpkg-deb -f "$D"/efuse-dkms_*.deb Version)"
+like "the policies and their loader are together" "$(dpkg-deb -c "$D"/efuse-bpf_*.deb)" \
+	'\./usr/lib/efuse/(efuse-policy|bpf/generic\.bpf\.o)$'
+like "efuse setup finds its unit" "$(dpkg-deb -c "$D"/efuse_*.deb)" ' \./lib/systemd/system/efuse\.service$'
+
 mkdir "$T/upper" "$T/root"
 mount -t tmpfs none "$T/upper" && mkdir "$T/upper/u" "$T/upper/w" "$T/upper/d" || exit 1
 if ! mount -t overlay -o "lowerdir=/,upperdir=$T/upper/u,workdir=$T/upper/w" none "$T/root" 2>/dev/null; then
