@@ -11,6 +11,7 @@
  *                                              probe.c  does it answer?
  *   program.c   the FUSE program's file     -> elf.c    what is in it
  *   tier.c      what it can have            -> device.c what the kernel offers
+ *                                              hello.c  and the efuse driver
  *                                              handover.c the daemon's environment
  *   daemon.c    start it, await the mount   -> relay.c  its output
  *                                              reaper.c what it started in turn

@@ -49,7 +49,8 @@ const char *driver_path(const char *path)
 
 void driver_opened(const char *path)
 {
-	efuse_last = strcmp(path, DRIVER_EFUSE_DEVICE) == 0;
+	efuse_last = settings_get()->active && settings_get()->efuse &&
+		     strcmp(path, DRIVER_EFUSE_DEVICE) == 0;
 }
 
 bool driver_is_path(const char *path)

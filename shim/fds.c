@@ -190,11 +190,15 @@ EXPORT int mount(const char *source, const char *target, const char *type,
 
 EXPORT int fsopen(const char *type, unsigned int flags)
 {
+	if (fds_foreign() && real()->fsopen)
+		return real()->fsopen(type, flags);
 	return driver_fsopen(type, flags);
 }
 
 EXPORT int fsconfig(int fd, unsigned int cmd, const char *key, const void *value, int aux)
 {
+	if (fds_foreign() && real()->fsconfig)
+		return real()->fsconfig(fd, cmd, key, value, aux);
 	return driver_fsconfig(fd, cmd, key, value, aux);
 }
 
