@@ -8,8 +8,8 @@
 
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
-#include <linux/delay.h>
 #include <linux/highmem.h>
+#include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 
@@ -307,10 +307,16 @@ __bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src_
  */
 __bpf_kfunc int efuse_wait(struct efuse_request *req, u32 usec)
 {
+	ktime_t end = ktime_add_us(ktime_get(), usec);
+
 	if (usec > USEC_PER_SEC)
 		return -EINVAL;
-	if (usec)
-		usleep_range_state(usec, usec + usec / 8 + 1, TASK_KILLABLE);
+	/* usleep_range_state() would go round until the time is over. */
+	while (usec && !fatal_signal_pending(current)) {
+		set_current_state(TASK_KILLABLE);
+		if (!schedule_hrtimeout_range(&end, usec * (NSEC_PER_USEC / 8), HRTIMER_MODE_ABS))
+			break;
+	}
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
