@@ -311,7 +311,7 @@ debug-kernel:
 
 check-vm-debug:	## the same on a kernel built with lockdep, KASAN, kmemleak and fault injection
 	$(Q)if DEBUG=1 KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
-		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) debug-kernel && \
+		$(MAKE) $(VM_PROGS) $(VM_GUEST) debug-kernel && \
 		$(VM_DEBUG) VM_ENV='$(or $(VM_ENV),$(DEBUG_ENV))' OUT='$(abspath $(O))' KDIR='$(KDIR)' \
 		tests/vm/run.sh; fi
 

@@ -110,7 +110,7 @@ static int mount_one(struct mounted *m)
 static void choose(int dev)
 {
 	static const char *const names[] = {
-		"generic", "generic", "generic", "count", "deny", "", "none",
+		"generic", "generic", "generic", "count", "deny", "slow", "", "none",
 	};
 	struct efuse_policy policy = {
 		.size = sizeof(policy), .param = { draw(4), draw(3) * 10000000 },
@@ -249,13 +249,13 @@ static void run_quietly(const char *a, const char *b)
 
 static int loader(int who)
 {
-	static const char *const names[] = { "generic", "count", "deny" };
+	static const char *const names[] = { "generic", "count", "deny", "slow" };
 	char path[64];
 	int calls = 0;
 
 	(void)who;
 	for (; goes_on(); calls++) {
-		const char *name = names[draw(3)];
+		const char *name = names[draw(4)];
 
 		snprintf(path, sizeof(path), "/lib/bpf/%s.bpf.o", name);
 		if (draw(3))
@@ -264,7 +264,7 @@ static int loader(int who)
 			run_quietly("-u", name);
 		nap(draw(50));
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		run_quietly("-u", names[i]);
 	printf("# storm: %d policies loaded or removed\n", calls);
 	fflush(stdout);
