@@ -30,6 +30,7 @@ static void take(struct driver_wish *wish, const char *entry)
 		{ CONFIG_ENV_POLICY "=", &wish->policy },
 		{ CONFIG_ENV_CACHE "=", &wish->cache },
 		{ CONFIG_ENV_CACHETIME "=", &wish->cache_timeout },
+		{ CONFIG_ENV_ENTRIES "=", &wish->cache_entries },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -88,6 +89,8 @@ static struct driver_wish merge(const struct driver_wish *over, const struct dri
 		wish.driver = under->driver;
 	if (!wish.policy)
 		wish.policy = under->policy;
+	if (!wish.cache_entries)
+		wish.cache_entries = under->cache_entries;
 	if (!wish.cache && !wish.cache_timeout) {
 		wish.cache = under->cache;
 		wish.cache_timeout = under->cache_timeout;
@@ -126,6 +129,17 @@ static int read_cache(struct efuse_policy *policy, const struct driver_wish *wis
 	return 0;
 }
 
+static int read_entries(struct efuse_policy *policy, const char *text, struct msg *why)
+{
+	unsigned int entries = 0;
+
+	if (text && config_entries(text, &entries))
+		return msg_set(why, -EINVAL, "efuse.cache_entries=%s: not a number from %d to %d", text,
+			       CONFIG_ENTRIES_MIN, CONFIG_ENTRIES_MAX);
+	policy->param[0] |= config_entries_param(entries);
+	return 0;
+}
+
 int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 		  const struct driver_wish *environment, const char *conf, struct msg *why)
 {
@@ -134,7 +148,7 @@ int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 	int err;
 
 	*plan = (struct driver_plan){ .policy.size = sizeof(plan->policy) };
-	plan->policy_told = wish.policy || wish.cache || wish.cache_timeout;
+	plan->policy_told = wish.policy || wish.cache || wish.cache_timeout || wish.cache_entries;
 	if (!word)
 		word = plan->policy_told ? "auto" : conf && *conf ? conf : "stock";
 	if (!driver_is_word(word))
@@ -142,7 +156,9 @@ int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 	plan->efuse = !streq(word, "stock");
 	plan->told = streq(word, "efuse");
 	err = read_policy(&plan->policy, wish.policy ? wish.policy : CONFIG_POLICY, why);
-	return err ? err : read_cache(&plan->policy, &wish, why);
+	if (!err)
+		err = read_cache(&plan->policy, &wish, why);
+	return err ? err : read_entries(&plan->policy, wish.cache_entries, why);
 }
 
 int driver_choose_policy(int device, const struct driver_plan *plan)

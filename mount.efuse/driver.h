@@ -21,6 +21,7 @@ struct driver_wish {
 	const char *policy;		/* the name of a policy */
 	const char *cache;		/* auto, always or none */
 	const char *cache_timeout;	/* seconds */
+	const char *cache_entries;	/* a number */
 };
 
 /* What is to be done about it. */

@@ -88,14 +88,15 @@ static int make_token(char token[33])
 
 int handover_init(struct handover *h)
 {
-	*h = (struct handover){ .poll = -1 };
+	*h = (struct handover){ .poll = -1, .cache_entries = -1 };
 	if (snprintf(h->shim, sizeof(h->shim), "%s", handover_shim_path()) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	return make_token(h->token);
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, STATUS, TOKEN, LOG, LOADER, NVARS };
+enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, ENTRIES, STATUS, TOKEN, LOG,
+       LOADER, NVARS };
 
 static const char *const names[NVARS] = {
 	[ABI] = CONFIG_ENV_ABI,		[CHANNEL] = CONFIG_ENV_CHANNEL,
@@ -103,6 +104,7 @@ static const char *const names[NVARS] = {
 	[FOLDERS] = "PATH",
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
 	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
+	[ENTRIES] = CONFIG_ENV_ENTRIES,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
 	[LOADER] = PRELOAD,
 };
@@ -110,7 +112,7 @@ static const char *const names[NVARS] = {
 /* Room for the numbers and the joined lists. */
 struct values {
 	const char *v[NVARS];	/* NULL: leave the variable alone */
-	char abi[12], poll[12];
+	char abi[12], poll[12], entries[12];
 	char *preload, *path;	/* owned */
 };
 
@@ -152,6 +154,10 @@ static int fill_driver(struct values *val, const struct handover *h, char *const
 	if (h->cache || h->cache_timeout) {
 		val->v[CACHE] = h->cache ? h->cache : "";
 		val->v[CACHETIME] = h->cache_timeout ? h->cache_timeout : "";
+	}
+	if (h->cache_entries >= 0) {
+		snprintf(val->entries, sizeof(val->entries), "%d", h->cache_entries);
+		val->v[ENTRIES] = val->entries;
 	}
 	if (!h->helpers[0])
 		return 0;

@@ -24,6 +24,7 @@ struct handover {
 	const char *cache;		/* these two go together: with both NULL */
 	const char *cache_timeout;	/* the variables are left, else one may be empty */
 	int poll;			/* microseconds; -1: leave the variable as it is */
+	int cache_entries;		/* -1: leave the variable as it is */
 };
 
 /* The shim's path: $EFUSE_SHIM, or the installed one. Never NULL. */

@@ -61,6 +61,8 @@ static const struct entry {
 	{ "efuse.cache=", .kind = EFUSE, .field = offsetof(struct driver_wish, cache) },
 	{ "efuse.cache_timeout=", .kind = EFUSE,
 	  .field = offsetof(struct driver_wish, cache_timeout) },
+	{ "efuse.cache_entries=", .kind = EFUSE,
+	  .field = offsetof(struct driver_wish, cache_entries) },
 	{ "large_read", .kind = OLD },
 	{ "nonempty", .kind = NOTHING },
 	{ "fd=", .kind = NOTHING },

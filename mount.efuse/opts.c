@@ -39,6 +39,9 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.cache_timeout", OPTS_SECONDS, "SEC", NULL, 0, CONFIG_CACHE_MAX,
 	  "the program's own", BOTH, offsetof(struct opts, cache_timeout),
 	  "for how long it may" },
+	{ "efuse.cache_entries", OPTS_NUMBER, "N", NULL, CONFIG_ENTRIES_MIN, CONFIG_ENTRIES_MAX,
+	  "65536", BOTH, offsetof(struct opts, cache_entries),
+	  "how much the efuse driver's policy may remember" },
 	{ "efuse.log", OPTS_FILE, "FILE", "stderr", 0, 0, "no log",
 	  BOTH, offsetof(struct opts, log),
 	  "where the shim reports: an absolute path, or stderr" },
@@ -62,6 +65,7 @@ void opts_init(struct opts *o)
 	memset(o, 0, sizeof(*o));
 	o->poll = -1;
 	o->timeout = -1;
+	o->cache_entries = -1;
 }
 
 void opts_free(struct opts *o)

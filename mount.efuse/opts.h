@@ -51,6 +51,7 @@ struct opts {
 	int timeout;		/* efuse.timeout, seconds */
 	char *cache;		/* efuse.cache: auto, always or none */
 	char *cache_timeout;	/* efuse.cache_timeout, seconds; never with a cache but none */
+	int cache_entries;	/* efuse.cache_entries */
 	char *log;		/* efuse.log */
 
 	char *daemon;		/* the daemon's options, NULL when there are none */

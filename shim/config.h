@@ -31,6 +31,7 @@
 #define CONFIG_ENV_POLL		"EFUSE_POLL"	/* microseconds, 0..10000 */
 #define CONFIG_ENV_CACHE	"EFUSE_CACHE"	/* auto | always | none */
 #define CONFIG_ENV_CACHETIME	"EFUSE_CACHE_TIMEOUT"	/* seconds, see config_seconds() */
+#define CONFIG_ENV_ENTRIES	"EFUSE_CACHE_ENTRIES"	/* see config_entries() */
 #define CONFIG_ENV_POLICY	"EFUSE_POLICY"	/* the efuse driver's: a name, or unset */
 #define CONFIG_ENV_STATUS	"EFUSE_STATUS"	/* directory for status files */
 #define CONFIG_ENV_TOKEN	"EFUSE_TOKEN"	/* 1..32 of [0-9a-f]: names the status file */
@@ -45,6 +46,8 @@
 #define CONFIG_POLL_DEFAULT	50
 #define CONFIG_POLL_MAX		10000
 #define CONFIG_CACHE_MAX	31536000	/* seconds: a year */
+#define CONFIG_ENTRIES_MIN	8
+#define CONFIG_ENTRIES_MAX	65536
 
 /* The policy of BPF programs, and what param[0] means to it: see bpf/clock.bpf.h. */
 #define CONFIG_POLICY		"generic"
@@ -81,6 +84,39 @@ static inline int config_seconds(const char *text, uint64_t *ns)
 		return -EINVAL;
 	*ns = sum;
 	return sum > CONFIG_CACHE_MAX * second ? -ERANGE : 0;
+}
+
+/*
+ * How many names, and how many of everything else, a BPF policy may remember for a
+ * mount, as a person writes it. Returns 0, -EINVAL when TEXT is no number, -ERANGE.
+ */
+static inline int config_entries(const char *text, unsigned int *entries)
+{
+	unsigned int sum = 0;
+	const char *p = text;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		sum = sum * 10 + (unsigned int)(*p - '0');
+		if (sum > CONFIG_ENTRIES_MAX)
+			sum = CONFIG_ENTRIES_MAX + 1;
+	}
+	if (p == text || *p)
+		return -EINVAL;
+	*entries = sum;
+	return sum < CONFIG_ENTRIES_MIN || sum > CONFIG_ENTRIES_MAX ? -ERANGE : 0;
+}
+
+/*
+ * What that is in param[0] of the policy, 0 for no bound: places of four, as a power
+ * of two, which is less if it must be.
+ */
+static inline uint64_t config_entries_param(unsigned int entries)
+{
+	uint64_t bits = 0;
+
+	for (; entries >= CONFIG_ENTRIES_MIN; entries /= 2)
+		bits++;
+	return bits << 8;
 }
 
 /*

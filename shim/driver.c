@@ -122,6 +122,7 @@ static void fill_policy(struct efuse_policy *policy)
 		policy->param[0] = CONFIG_MODE_TIMEOUT;
 		policy->param[1] = settings->cache.ns;
 	}
+	policy->param[0] |= config_entries_param(settings->entries);
 }
 
 /* The connection goes on without where the policy is not there. */

@@ -100,6 +100,16 @@ static void read_cache(void)
 			     timeout ? timeout : "");
 }
 
+static void read_entries(void)
+{
+	const char *text = env(CONFIG_ENV_ENTRIES);
+
+	if (text && config_entries(text, &settings.entries)) {
+		settings.entries = 0;
+		settings_log("%s=%.32s: no number, or out of range; ignored", CONFIG_ENV_ENTRIES, text);
+	}
+}
+
 static void read_status(void)
 {
 	const char *token = env(CONFIG_ENV_TOKEN);
@@ -119,6 +129,7 @@ void settings_init(void)
 	read_policy();
 	read_poll();
 	read_cache();
+	read_entries();
 	read_status();
 	if (settings.why[0])
 		settings_log("%s", settings.why);

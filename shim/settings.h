@@ -16,6 +16,7 @@ struct settings {
 	bool follow;		/* a single thread may follow its callers */
 	unsigned int poll_us;
 	struct cache_policy cache;
+	unsigned int entries;	/* that the efuse driver's may remember, 0 for no bound */
 	char policy[64];	/* the efuse driver's, by name; "" for the usual one */
 	char status[256];	/* directory, "" for none */
 	char token[33];
