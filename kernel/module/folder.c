@@ -10,9 +10,9 @@
 #include <linux/cred.h>
 #include <linux/slab.h>
 
-/* May be out of date at once: then the folder is opened when it is read. */
 static bool is_cached(struct fuse_inode *fi)
 {
+	/* May be out of date at once: then the folder is opened when it is read. */
 	return data_race(fi->rdc.cached);
 }
 
@@ -37,11 +37,11 @@ bool efuse_folder_reopen(struct inode *inode, struct file *file)
 
 static int send_open(struct file *file, struct fuse_file *ff, struct fuse_open_out *out)
 {
+	FUSE_ARGS(args);
 	struct fuse_open_in in = {
 		.flags = file->f_flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC),
 	};
 	const struct cred *old;
-	FUSE_ARGS(args);
 	int err;
 
 	args.opcode = FUSE_OPENDIR;
