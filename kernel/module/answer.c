@@ -37,18 +37,40 @@ static void call_reply(const struct efuse_ops *ops, struct efuse_pending *p, int
 
 /* --- what it gets --------------------------------------------------------- */
 
+static void no_ids(struct efuse_request *req)
+{
+	req->uid = -1;
+	req->gid = -1;
+	req->pid = 0;
+}
+
+/* What from_kuid(), from_kgid() and pid_nr_ns() say, which mostly is the same number. */
+static u32 uid_of(const struct fuse_conn *fc, kuid_t uid)
+{
+	return fc->user_ns == &init_user_ns ? __kuid_val(uid) : from_kuid(fc->user_ns, uid);
+}
+
+static u32 gid_of(const struct fuse_conn *fc, kgid_t gid)
+{
+	return fc->user_ns == &init_user_ns ? __kgid_val(gid) : from_kgid(fc->user_ns, gid);
+}
+
+static u32 pid_of(const struct fuse_conn *fc)
+{
+	return fc->pid_ns == &init_pid_ns ? task_pid_nr(current) :
+	       pid_nr_ns(task_pid(current), fc->pid_ns);
+}
+
 /* The ids of a request as fuse_get_req() makes them, false if it would refuse. */
-static bool fill_ids(struct efuse_request *req, struct mnt_idmap *idmap,
-		     struct fuse_mount *fm)
+static __always_inline bool fill_ids(struct efuse_request *req, struct mnt_idmap *idmap,
+				     struct fuse_mount *fm)
 {
 	struct fuse_conn *fc = fm->fc;
 	bool no_idmap = !fm->sb || (fm->sb->s_iflags & SB_I_NOIDMAP);
-	kuid_t uid = no_idmap ? current_fsuid() : mapped_fsuid(idmap, fc->user_ns);
-	kgid_t gid = no_idmap ? current_fsgid() : mapped_fsgid(idmap, fc->user_ns);
 
-	req->uid = from_kuid(fc->user_ns, uid);
-	req->gid = from_kgid(fc->user_ns, gid);
-	req->pid = pid_nr_ns(task_pid(current), fc->pid_ns);
+	req->uid = uid_of(fc, no_idmap ? current_fsuid() : mapped_fsuid(idmap, fc->user_ns));
+	req->gid = gid_of(fc, no_idmap ? current_fsgid() : mapped_fsgid(idmap, fc->user_ns));
+	req->pid = pid_of(fc);
 	return !no_idmap || (req->uid != (uid_t)-1 && req->gid != (gid_t)-1);
 }
 
@@ -63,7 +85,7 @@ static bool is_usable(const struct fuse_conn *fc)
 }
 
 /*
- * Under efuse_srcu. Returns the programs to call, NULL if there is nobody to ask
+ * Under efuse_srcu, all of *p but its room. Returns the programs to call, NULL if there is nobody to ask
  * any more.
  *
  * The number is read before the policy and written after it: who sees a number
@@ -71,8 +93,9 @@ static bool is_usable(const struct fuse_conn *fc)
  * policy, or the same one before it was away, left under a number is never given
  * to another: see efuse_replied().
  */
-static const struct efuse_ops *fill(struct efuse_pending *p, struct fuse_conn *fc,
-				    struct fuse_args *args)
+static __always_inline const struct efuse_ops *fill(struct efuse_pending *p,
+						    struct fuse_conn *fc,
+						    struct fuse_args *args)
 {
 	struct efuse_conn *conn = &fc->efuse;
 	struct efuse_ops_policy *policy;
@@ -86,14 +109,11 @@ static const struct efuse_ops *fill(struct efuse_pending *p, struct fuse_conn *f
 	p->req.opcode = args->opcode;
 	p->req.flags = (fc->default_permissions || !fc->allow_other ? EFUSE_REQ_PERMISSIONS : 0) |
 		       (fc->no_lock ? 0 : EFUSE_REQ_LOCKS);
-	p->req.uid = -1;
-	p->req.gid = -1;
-	p->req.pid = 0;
 	p->req.numargs = args->in_numargs;
+	no_ids(&p->req);
 	p->args = args;
 	p->stage = EFUSE_STAGE_SHOWN;
 	p->replied = false;
-	p->room = 0;
 
 	policy = srcu_dereference(conn->policy, &efuse_srcu);
 	if (!policy || !p->req.conn || (p->req.opcode && !is_usable(fc)))
@@ -109,12 +129,96 @@ static bool is_refusal(const struct fuse_args *args, int verdict)
 	return verdict < 0 && verdict > -512 && !args->force && !args->noreply;
 }
 
-/* Replies that make FUSE hold nothing of the server's, LOOKUP aside. */
-static bool is_answerable(u32 opcode)
+static int same_node(struct inode *inode, void *nodeid)
 {
-	switch (opcode) {
+	return get_node_id(inode) == *(u64 *)nodeid;
+}
+
+/*
+ * The inode of that node, or NULL. It stays: the caller has it if it is near, and
+ * any other is held in args.
+ */
+static struct inode *get_inode(struct fuse_mount *fm, struct fuse_args *args, u64 nodeid,
+			       struct inode *near)
+{
+	if (near && get_node_id(near) == nodeid)
+		return near;
+	args->efuse.inode = ilookup5(fm->sb, nodeid, same_node, &nodeid);
+	return args->efuse.inode;
+}
+
+static void put_inode(struct fuse_args *args)
+{
+	iput(args->efuse.inode);
+	args->efuse.inode = NULL;
+}
+
+/*
+ * Whether the server knows of the inode. Only its end, and efuse_lookup_end() for
+ * one that is bad already, take away what it counts, so there is no lock to take.
+ */
+static bool has_lookups(struct inode *inode)
+{
+	return data_race(get_fuse_inode(inode)->nlookup) > 0;
+}
+
+#define TYPE(mode)	BIT(((mode) & S_IFMT) >> 12)
+
+/* The contrary of fuse_invalid_attr(), which FUSE itself asks again, in fewer steps. */
+static bool is_attr(const struct fuse_attr *attr)
+{
+	return (TYPE(attr->mode) &
+		(TYPE(S_IFREG) | TYPE(S_IFDIR) | TYPE(S_IFLNK) | TYPE(S_IFCHR) |
+		 TYPE(S_IFBLK) | TYPE(S_IFIFO) | TYPE(S_IFSOCK))) &&
+	       attr->size <= LLONG_MAX;
+}
+
+/*
+ * A LOOKUP may be answered with an inode that the server knows of because we
+ * have a lookup of it, and go on having it until the caller has the inode, or
+ * with "no such name". Anything else is the server's to say.
+ */
+static bool lookup_is_sound(struct fuse_mount *fm, struct fuse_args *args, struct inode *near)
+{
+	struct fuse_entry_out *entry = args->out_args[0].value;
+	struct inode *inode;
+
+	args->efuse.inode = NULL;
+	if (!entry->nodeid)
+		return true;
+	if (entry->nodeid == FUSE_ROOT_ID || !is_attr(&entry->attr) ||
+	    (entry->attr.flags & FUSE_ATTR_SUBMOUNT))
+		return false;
+	inode = get_inode(fm, args, entry->nodeid, near);
+	if (!inode)
+		return false;
+	if (fuse_is_bad(inode) || !has_lookups(inode) ||
+	    fuse_stale_inode(inode, entry->generation, &entry->attr)) {
+		put_inode(args);
+		return false;
+	}
+	return true;
+}
+
+static bool getattr_is_sound(struct fuse_args *args)
+{
+	struct fuse_attr_out *out = args->out_args[0].value;
+
+	return is_attr(&out->attr);
+}
+
+/* Only replies that make FUSE hold nothing of the server's, LOOKUP aside. */
+static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p, struct inode *near)
+{
+	struct fuse_args *args = p->args;
+
+	if (args->out_numargs && !p->replied)
+		return false;
+	switch (args->opcode) {
 	case FUSE_LOOKUP:
+		return lookup_is_sound(fm, args, near);
 	case FUSE_GETATTR:
+		return getattr_is_sound(args);
 	case FUSE_READLINK:
 	case FUSE_STATFS:
 	case FUSE_GETXATTR:
@@ -125,68 +229,6 @@ static bool is_answerable(u32 opcode)
 	default:
 		return false;
 	}
-}
-
-static int same_node(struct inode *inode, void *nodeid)
-{
-	return get_node_id(inode) == *(u64 *)nodeid;
-}
-
-static bool has_lookups(struct inode *inode)
-{
-	struct fuse_inode *fi = get_fuse_inode(inode);
-	bool has;
-
-	spin_lock(&fi->lock);
-	has = fi->nlookup > 0;
-	spin_unlock(&fi->lock);
-	return has;
-}
-
-/*
- * A LOOKUP may be answered with an inode that the server knows of because we
- * hold a lookup of it, and go on holding it until the caller has the inode, or
- * with "no such name". Anything else is the server's to say.
- */
-static bool lookup_is_sound(struct fuse_mount *fm, struct fuse_args *args)
-{
-	struct fuse_entry_out *entry = args->out_args[0].value;
-	u64 nodeid = entry->nodeid;
-	struct inode *inode;
-
-	if (!nodeid)
-		return true;
-	if (nodeid == FUSE_ROOT_ID || fuse_invalid_attr(&entry->attr) ||
-	    (entry->attr.flags & FUSE_ATTR_SUBMOUNT))
-		return false;
-	inode = ilookup5(fm->sb, nodeid, same_node, &nodeid);
-	if (!inode)
-		return false;
-	if (fuse_is_bad(inode) || !has_lookups(inode) ||
-	    fuse_stale_inode(inode, entry->generation, &entry->attr)) {
-		iput(inode);
-		return false;
-	}
-	args->efuse.held = inode;
-	return true;
-}
-
-static bool getattr_is_sound(struct fuse_args *args)
-{
-	struct fuse_attr_out *out = args->out_args[0].value;
-
-	return !fuse_invalid_attr(&out->attr);
-}
-
-static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p)
-{
-	struct fuse_args *args = p->args;
-
-	if (!is_answerable(args->opcode) || (args->out_numargs && !p->replied))
-		return false;
-	if (args->opcode == FUSE_LOOKUP)
-		return lookup_is_sound(fm, args);
-	return args->opcode != FUSE_GETATTR || getattr_is_sound(args);
 }
 
 /* As if the policy had not been asked. */
@@ -206,30 +248,38 @@ static ssize_t reply_size(const struct fuse_args *args)
 	return args->out_argvar ? args->out_args[args->out_numargs - 1].size : 0;
 }
 
-/*
- * Whether a reply is sound is found out after the policy is let go of: it can
- * mean to wait for an inode that is just evicted.
- */
-bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
-		  struct fuse_args *args, ssize_t *ret)
+/* Returns the policy's verdict. */
+static __always_inline int ask(struct efuse_pending *p, struct mnt_idmap *idmap,
+			       struct fuse_mount *fm, struct fuse_args *args)
 {
-	struct efuse_pending p;
 	const struct efuse_ops *ops;
 	int verdict = EFUSE_PASS, idx;
 
 	idx = srcu_read_lock(&efuse_srcu);
-	ops = fill(&p, fm->fc, args);
+	ops = fill(p, fm->fc, args);
 	/* A connection that is gone fails every request, whoever could answer. */
 	if (ops && READ_ONCE(fm->fc->connected) &&
-	    (args->nocreds || fill_ids(&p.req, idmap, fm))) {
-		p.stage = EFUSE_STAGE_ASKED;
-		verdict = call_request(ops, &p);
-		args->efuse.conn = p.req.conn;
-		args->efuse.cookie = p.req.cookie;
+	    (args->nocreds || fill_ids(&p->req, idmap, fm))) {
+		p->stage = EFUSE_STAGE_ASKED;
+		verdict = call_request(ops, p);
+		args->efuse.conn = p->req.conn;
+		args->efuse.cookie = p->req.cookie;
 	}
 	srcu_read_unlock(&efuse_srcu, idx);
+	return verdict;
+}
 
-	if (verdict == EFUSE_DONE && is_sound(fm, &p)) {
+/*
+ * Whether a reply is sound is found out after the policy is let go of: it can
+ * mean to wait for an inode that is just evicted.
+ */
+static bool answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
+		   struct fuse_args *args, struct inode *near, ssize_t *ret)
+{
+	struct efuse_pending p __uninitialized;
+	int verdict = ask(&p, idmap, fm, args);
+
+	if (verdict == EFUSE_DONE && is_sound(fm, &p, near)) {
 		*ret = reply_size(args);
 		return true;
 	}
@@ -240,9 +290,21 @@ bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 	return true;
 }
 
+bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
+		  struct fuse_args *args, ssize_t *ret)
+{
+	return args->opcode != FUSE_LOOKUP && answer(idmap, fm, args, NULL, ret);
+}
+
+bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,
+		  struct inode *near, ssize_t *ret)
+{
+	return answer(&invalid_mnt_idmap, fm, args, near, ret);
+}
+
 void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
 {
-	struct efuse_pending p;
+	struct efuse_pending p __uninitialized;
 	const struct efuse_ops *ops;
 	int idx;
 
@@ -259,7 +321,7 @@ void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
 void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		   struct fuse_args *args, int err)
 {
-	struct efuse_pending p;
+	struct efuse_pending p __uninitialized;
 	const struct efuse_ops *ops;
 	int idx;
 
@@ -278,22 +340,24 @@ void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
 	srcu_read_unlock(&efuse_srcu, idx);
 }
 
-bool efuse_lookup_end(struct fuse_args *args, struct inode *inode)
+/*
+ * The lookup that the caller has given is one of those that the server counted for
+ * the inode we hold: mostly the same; another only if that has gone bad since.
+ */
+void efuse_lookup_end(struct fuse_args *args, bool given)
 {
-	struct inode *held = args->efuse.held;
+	struct inode *inode = args->efuse.inode;
 	struct fuse_inode *fi;
 
-	if (!held)
-		return false;
-	if (inode) {
+	if (!inode)
+		return;
+	if (given) {
 		fi = get_fuse_inode(inode);
 		spin_lock(&fi->lock);
 		fi->nlookup--;
 		spin_unlock(&fi->lock);
 	}
-	args->efuse.held = NULL;
-	iput(held);
-	return true;
+	put_inode(args);
 }
 
 bool efuse_answer_reopen(struct fuse_mount *fm, u64 nodeid)
@@ -328,7 +392,7 @@ static void tell(struct fuse_conn *fc, size_t offset, u64 nodeid, u32 opcode,
 		.in_args = { { .size = size, .value = arg } },
 	};
 	void (*slot)(struct efuse_request *req) = NULL;
-	struct efuse_pending p;
+	struct efuse_pending p __uninitialized;
 	const struct efuse_ops *ops;
 	int idx;
 
@@ -371,7 +435,7 @@ void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 		.in_numargs = 1,
 		.in_args = { { .size = sizeof(in), .value = &in } },
 	};
-	struct efuse_pending p;
+	struct efuse_pending p __uninitialized;
 	const struct efuse_ops *ops;
 	int idx;
 

@@ -35,11 +35,14 @@ struct efuse_conn {
 /* The part of a request that is ours. */
 struct efuse_args {
 #ifdef CONFIG_FUSE_EFUSE
-	/* What the policy keeps from the request to the reply, and its connection. */
-	u64 cookie;
+	/* Who was asked. */
 	u64 conn;
-	/* Held from a LOOKUP that a policy answered to efuse_lookup_end(). */
-	struct inode *held;
+	union {
+		/* Passed: what the policy keeps from the request to the reply. */
+		u64 cookie;
+		/* A LOOKUP, answered: held until efuse_lookup_end(), or NULL. */
+		struct inode *inode;
+	};
 #endif
 };
 
@@ -88,10 +91,19 @@ static inline bool efuse_attached(const struct efuse_conn *conn)
 /*
  * Offer a request to the connection's policy. Returns true if it is answered,
  * with what fuse_simple_request() is to return in *ret; false if the server has
- * to be asked. May sleep. After a LOOKUP efuse_lookup_end() must follow.
+ * to be asked, as for every LOOKUP. May sleep.
  */
 bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		  struct fuse_args *args, ssize_t *ret);
+
+/*
+ * The same for a LOOKUP, before anything is prepared for asking the server. near
+ * is NULL, or what the caller has under that name and keeps until it is done with
+ * an answer. When one with a node is not wanted any more efuse_lookup_end() must
+ * follow.
+ */
+bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,
+		  struct inode *near, ssize_t *ret);
 
 /* Show a background request to the connection's policy. Does not sleep. */
 void efuse_observe(struct fuse_mount *fm, struct fuse_args *args);
@@ -114,11 +126,12 @@ void efuse_invalidate_entry(struct fuse_conn *fc, u64 parent, const struct qstr 
 void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup);
 
 /*
- * After a LOOKUP has succeeded and inode, which may be NULL, has been given a
- * lookup for it. Returns true if the server did not count it: then the inode's
- * count is what it was, and the caller must send no forget. May sleep.
+ * The end of a LOOKUP that a policy has answered with a node. The server has not
+ * counted it, so the caller must send no forget. given is whether the caller, who
+ * then had nothing near, has given some inode a lookup for it: there are as many as
+ * before then. May sleep.
  */
-bool efuse_lookup_end(struct fuse_args *args, struct inode *inode);
+void efuse_lookup_end(struct fuse_args *args, bool given);
 
 /*
  * Open a folder without the server, if the connection's policy allows that and it
@@ -195,7 +208,8 @@ static inline void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 {
 }
 
-static inline bool efuse_lookup_end(struct fuse_args *args, struct inode *inode)
+static inline bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,
+				struct inode *near, ssize_t *ret)
 {
 	return false;
 }
@@ -208,6 +222,10 @@ static inline bool efuse_folder_reopen(struct inode *inode, struct file *file)
 static inline int efuse_folder_open(struct file *file)
 {
 	return 0;
+}
+
+static inline void efuse_lookup_end(struct fuse_args *args, bool given)
+{
 }
 
 #endif /* CONFIG_FUSE_EFUSE */
