@@ -116,8 +116,9 @@ static __always_inline __u64 remaining(__u64 expires)
 }
 
 /*
- * The same as FUSE writes it; a year for ever. FUSE shows to everybody what it keeps:
- * that is for as long as the file system itself says, or where it decides nothing.
+ * The same as FUSE writes it, where both are 0 so far; a year for ever. FUSE shows to
+ * everybody what it keeps: that is for as long as the file system itself says, or
+ * where it decides nothing.
  */
 static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 				      uint64_t *sec, uint32_t *nsec)
@@ -125,9 +126,14 @@ static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 	__u32 mode = mode_of(req);
 
 	if (mode == MODE_ASKED || (mode != MODE_AUTO && !(req->flags & EFUSE_REQ_PERMISSIONS)))
-		left = 0;
-	*sec = left == FOREVER ? 365 * 24 * 3600 : left / 1000000000;
-	*nsec = left == FOREVER ? 0 : left % 1000000000;
+		return;
+	if (left == FOREVER) {
+		*sec = 365 * 24 * 3600;
+		return;
+	}
+	apart(left);	/* a division is not for those who need none */
+	*sec = left / 1000000000;
+	*nsec = left % 1000000000;
 }
 
 /* Where the file system decides permissions, answers are for who asked. */

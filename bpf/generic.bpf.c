@@ -33,28 +33,39 @@
 
 /* --- names and attributes ---------------------------------------------------- */
 
+/* The node of the reply, if its attributes are known. */
+static __always_inline bool entry_node(struct efuse_request *req, const struct found *found,
+				       struct fuse_entry_out *entry, enum outcome *outcome)
+{
+	struct node *node = node_at(req, found->child);
+	struct node_known *known;
+	__u64 seq, left;
+
+	if (!node || node->forgotten > found->asked)
+		return false;
+	known = node_begin_read(req, node, found->child, &seq, &left, outcome);
+	if (!known)
+		return false;
+	entry->nodeid = found->child;
+	entry->generation = found->generation;
+	entry->attr = known->attr;
+	set_valid(req, left, &entry->attr_valid, &entry->attr_valid_nsec);
+	return read_end(&known->k, seq);
+}
+
 static __always_inline bool answer_lookup(struct efuse_request *req, enum outcome *outcome)
 {
-	struct fuse_entry_out entry = { 0 };
+	struct fuse_entry_out *entry;
 	struct name_text text;
-	struct node *node;
-	__u64 asked, left;
+	struct found found;
 
-	if (!name_text(req, 0, &text))
+	if (!name_text(req, 0, &text) || !name_get(req, &text, &found, outcome))
 		return false;
-	asked = name_entry(req, &text, &entry, outcome);
-	if (!asked)
+	entry = (void *)efuse_room(req, sizeof(*entry));
+	if (!entry)
 		return false;
-	if (entry.nodeid) {
-		node = node_at(req, entry.nodeid);
-		if (!node || node->forgotten > asked)
-			return false;
-		left = node_attr(req, node, entry.nodeid, &entry.attr, outcome);
-		if (!left)
-			return false;
-		set_valid(req, left, &entry.attr_valid, &entry.attr_valid_nsec);
-	}
-	return !efuse_reply(req, &entry, sizeof(entry));
+	set_valid(req, found.left, &entry->entry_valid, &entry->entry_valid_nsec);
+	return !found.child || entry_node(req, &found, entry, outcome);
 }
 
 SEC("struct_ops/lookup")
@@ -104,14 +115,19 @@ void BPF_PROG(generic_lookup_reply, struct efuse_request *req, int err)
 static __always_inline bool answer_getattr(struct efuse_request *req, enum outcome *outcome)
 {
 	struct node *node = node_at(req, req->nodeid);
-	struct fuse_attr_out out = { 0 };
-	__u64 left;
+	struct node_known *known;
+	struct fuse_attr_out *out;
+	__u64 seq, left;
 
-	left = node ? node_attr(req, node, req->nodeid, &out.attr, outcome) : 0;
-	if (!left)
+	known = node ? node_begin_read(req, node, req->nodeid, &seq, &left, outcome) : NULL;
+	if (!known)
 		return false;
-	set_valid(req, left, &out.attr_valid, &out.attr_valid_nsec);
-	return !efuse_reply(req, &out, sizeof(out));
+	out = (void *)efuse_room(req, sizeof(*out));
+	if (!out)
+		return false;
+	out->attr = known->attr;
+	set_valid(req, left, &out->attr_valid, &out->attr_valid_nsec);
+	return read_end(&known->k, seq);
 }
 
 SEC("struct_ops/getattr")

@@ -85,15 +85,17 @@ static __always_inline void known_use(struct known *k)
 
 /* --- which place ------------------------------------------------------------ */
 
+#define SPREAD	0x9E3779B97F4A7C15ULL
+
 static __always_inline __u64 mix(__u64 a, __u64 b)
 {
-	a = (a ^ b) * 0x9E3779B97F4A7C15ULL;
+	a = (a ^ b) * SPREAD;
 	return a ^ a >> 29;
 }
 
 static __always_inline __u64 hash_of(struct efuse_request *req, __u64 nodeid)
 {
-	return mix(mix(req->conn, 0), nodeid);
+	return mix(req->conn * SPREAD, nodeid);
 }
 
 /* A connection that may use few places has a range of them, anywhere. */

@@ -53,20 +53,24 @@ static __always_inline struct name *name_at(struct efuse_request *req, __u64 par
 	__u64 hash = hash_of(req, parent);
 	__u32 index;
 
-	for (int i = 0; i < NAME_BYTES / 8; i++)
+	for (int i = 0; i < NAME_BYTES / 8 && text->words[i]; i++)
 		hash = mix(hash, text->words[i]);
 	index = place_of(req, hash) & (NAMES - 1);
 	return bpf_map_lookup_elem(&names, &index);
 }
 
+/* Names end with zeroes. */
 static __always_inline bool name_is(const struct name_known *known, struct efuse_request *req,
 				    __u64 parent, const struct name_text *text)
 {
 	if (!known_is(&known->k, req, parent))
 		return false;
-	for (int i = 0; i < NAME_BYTES / 8; i++)
+	for (int i = 0; i < NAME_BYTES / 8; i++) {
 		if (known->text.words[i] != text->words[i])
 			return false;
+		if (!text->words[i])
+			break;
+	}
 	return true;
 }
 
@@ -79,37 +83,47 @@ static __always_inline struct name_known *name_find(struct name *name, struct ef
 	return NULL;
 }
 
-/*
- * What is known of a name in the request's folder, into entry, which is zero:
- * nodeid, generation, how long it holds. Returns when that was asked for, 0 if
- * nothing is known, with *outcome saying why.
- */
-static __always_inline __u64 name_entry(struct efuse_request *req, const struct name_text *text,
-					struct fuse_entry_out *entry, enum outcome *outcome)
+/* What is known of a name: struct name_known as it was, whole. */
+struct found {
+	__u64 child;
+	__u64 generation;
+	__u64 asked;
+	__u64 left;	/* nanoseconds for which it holds */
+};
+
+/* Of a name in the request's folder; false if nothing is, with *outcome saying why. */
+static __always_inline bool name_get(struct efuse_request *req, const struct name_text *text,
+				     struct found *found, enum outcome *outcome)
 {
 	struct node *dir = node_at(req, req->nodeid);
 	struct name *name = name_at(req, req->nodeid, text);
-	struct name_known *known = name ? name_find(name, req, req->nodeid, text) : NULL;
-	__u64 seq, asked, expires, left;
+	struct name_known *known = NULL;
+	__u64 seq, expires;
 
-	if (!known || !dir || !read_begin(&known->k, &seq))
-		return 0;
-	entry->nodeid = known->child;
-	entry->generation = known->generation;
-	asked = known->k.asked;
+	if (!name || !dir)
+		return false;
+	for (int i = 0; i < WAYS && !known; i++)
+		if (read_begin(&name->known[i].k, &seq) &&
+		    name_is(&name->known[i], req, req->nodeid, text))
+			known = &name->known[i];
+	if (!known)
+		return false;
+	found->child = known->child;
+	found->generation = known->generation;
+	found->asked = known->k.asked;
 	expires = known->k.expires;
-	if (!name_is(known, req, req->nodeid, text) || !read_end(&known->k, seq))
-		return 0;
+	if (!read_end(&known->k, seq))
+		return false;
 	*outcome = STALE;
 	/* The folder's number may be another's since. */
-	if (name->changed > asked || dir->forgotten > asked || !still_may(req, asked))
-		return 0;
-	left = remaining(expires);
-	if (!left)
-		return 0;
+	if (name->changed > found->asked || dir->forgotten > found->asked ||
+	    !still_may(req, found->asked))
+		return false;
+	found->left = remaining(expires);
+	if (!found->left)
+		return false;
 	known_use(&known->k);
-	set_valid(req, left, &entry->entry_valid, &entry->entry_valid_nsec);
-	return asked;
+	return true;
 }
 
 static __always_inline struct name_known *name_room(struct name *name, struct efuse_request *req,

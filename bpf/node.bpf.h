@@ -54,31 +54,33 @@ static __always_inline struct node_known *node_find(struct node *node, struct ef
 }
 
 /*
- * The attributes of nodeid, for which node is the place. Returns the nanoseconds
- * for which they hold, 0 if they are not known, with *outcome saying why.
+ * The attributes of nodeid, for which node is the place, NULL if they are not known,
+ * with *outcome saying why. They can be read, and hold if read_end() then says so,
+ * for *left nanoseconds.
  */
-static __always_inline __u64 node_attr(struct efuse_request *req, struct node *node,
-				       __u64 nodeid, struct fuse_attr *attr,
-				       enum outcome *outcome)
+static __always_inline struct node_known *node_begin_read(struct efuse_request *req,
+							  struct node *node, __u64 nodeid,
+							  __u64 *seq, __u64 *left,
+							  enum outcome *outcome)
 {
-	struct node_known *known = node_find(node, req, nodeid);
-	__u64 seq, asked, expires, left;
+	struct node_known *known = NULL;
+	__u64 asked;
 
-	if (!known || !read_begin(&known->k, &seq))
-		return 0;
-	*attr = known->attr;
-	asked = known->k.asked;
-	expires = known->k.expires;
-	if (!known_is(&known->k, req, nodeid) || !read_end(&known->k, seq))
-		return 0;
+	for (int i = 0; i < WAYS && !known; i++)
+		if (read_begin(&node->known[i].k, seq) && known_is(&node->known[i].k, req, nodeid))
+			known = &node->known[i];
+	if (!known)
+		return NULL;
 	*outcome = STALE;
+	asked = known->k.asked;
 	if (!asked || node->attr_changed > asked || node->forgotten > asked ||
 	    !still_may(req, asked))
-		return 0;
-	left = remaining(expires);
-	if (left)
-		known_use(&known->k);
-	return left;
+		return NULL;
+	*left = remaining(known->k.expires);
+	if (!*left)
+		return NULL;
+	known_use(&known->k);
+	return known;
 }
 
 static __always_inline bool is_single(const struct fuse_attr *attr)

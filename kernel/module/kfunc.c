@@ -45,7 +45,7 @@ static const struct fuse_arg *out_of(struct efuse_request *req, u32 index)
 }
 
 /* Copies as much as is there, and zeroes the rest. */
-static int copy_from(const void *value, u32 size, u32 off, void *dst, u32 room)
+static inline int copy_from(const void *value, u32 size, u32 off, void *dst, u32 room)
 {
 	u32 n = off < size ? min(room, size - off) : 0;
 
@@ -251,14 +251,22 @@ __bpf_kfunc int efuse_open_flags(struct efuse_request *req, u32 set, u32 clear)
 	return 0;
 }
 
-static int reply_check(const struct efuse_pending *p, u32 size)
+/* Whether the reply can have size bytes; 0, or an error as below. */
+static int reply_check(const struct efuse_pending *p, const struct fuse_args *args, u32 size)
 {
-	const struct fuse_args *args = p->args;
 	u32 room = p->replied ? p->room : args->out_args[0].size;
 
 	if (p->stage != EFUSE_STAGE_ASKED || args->out_numargs != 1)
 		return -EOPNOTSUPP;
 	return size == room || (args->out_argvar && size < room) ? 0 : -EINVAL;
+}
+
+static void reply_begin(struct efuse_pending *p, struct fuse_arg *out, u32 size)
+{
+	if (!p->replied)
+		p->room = out->size;
+	out->size = size;
+	p->replied = true;
 }
 
 /**
@@ -277,7 +285,7 @@ __bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src_
 	struct efuse_pending *p = pending(req);
 	struct fuse_arg *out = &p->args->out_args[0];
 	void *page = NULL;
-	int err = reply_check(p, src__sz);
+	int err = reply_check(p, p->args, src__sz);
 
 	if (err)
 		return err;
@@ -289,10 +297,7 @@ __bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src_
 	memcpy(page ?: out->value, src, src__sz);
 	if (page)
 		kunmap_local(page);
-	if (!p->replied)
-		p->room = out->size;
-	out->size = src__sz;
-	p->replied = true;
+	reply_begin(p, out, src__sz);
 	return 0;
 }
 
@@ -320,6 +325,34 @@ __bpf_kfunc int efuse_wait(struct efuse_request *req, u32 usec)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/* Whether what the reply goes into is clear already, or has a whole reply. */
+static bool is_clear(u32 opcode)
+{
+	return opcode == FUSE_LOOKUP || opcode == FUSE_GETATTR;
+}
+
+/**
+ * efuse_room - where to write the reply that EFUSE_DONE stands for
+ * @req: a request, in its slot, whose reply has exactly one part, not in pages
+ * @rdwr_buf_size: the size of the reply, as for efuse_reply()
+ *
+ * The same as efuse_reply() without a copy. The bytes are zero, or an earlier
+ * reply's. With any other verdict nothing remains of them.
+ *
+ * Return: a pointer to that many bytes, or NULL where efuse_reply() has an error
+ */
+__bpf_kfunc u8 *efuse_room(struct efuse_request *req, const size_t rdwr_buf_size)
+{
+	struct efuse_pending *p = pending(req);
+	struct fuse_args *args = p->args;
+	void *value = args->out_args[0].value;
+
+	if (reply_check(p, args, rdwr_buf_size) || args->out_pages)
+		return NULL;
+	reply_begin(p, &args->out_args[0], rdwr_buf_size);
+	return is_clear(args->opcode) ? value : memset(value, 0, rdwr_buf_size);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(kfunc_ids)
@@ -333,6 +366,7 @@ BTF_ID_FLAGS(func, efuse_keep, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_open_flags, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_reply, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_wait, KF_TRUSTED_ARGS | KF_SLEEPABLE)
+BTF_ID_FLAGS(func, efuse_room, KF_TRUSTED_ARGS | KF_RET_NULL)
 BTF_KFUNCS_END(kfunc_ids)
 
 static const struct btf_kfunc_id_set kfunc_set = {
