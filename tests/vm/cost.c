@@ -4,6 +4,11 @@
  * instructions when the machine counts those.
  *
  *   cost fstat|stat PATH COUNT
+ *
+ * Prints two numbers. The first is what a call costs on average, timer interrupts
+ * and all else that happens meanwhile included: the least of five rounds of COUNT
+ * calls. The second is the median of COUNT calls that were timed one by one, without
+ * what reading the clock costs: the call alone, for differences of a few instructions.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#define MAX_COUNT	10000
 
 static long long now(void)
 {
@@ -20,10 +27,13 @@ static long long now(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* fd is -1 for stat, -2 for nothing at all. */
 static int once(int fd, const char *path)
 {
 	struct stat st;
 
+	if (fd == -2)
+		return 0;
 	return fd >= 0 ? fstat(fd, &st) : stat(path, &st);
 }
 
@@ -37,22 +47,47 @@ static long long round_of(int fd, const char *path, int count)
 	return (now() - start) / count;
 }
 
-/* The first round warms up; the least of five others is printed. */
-int main(int argc, char **argv)
+static long long mean_of(int fd, const char *path, int count)
 {
-	int count = argc == 4 ? atoi(argv[3]) : 0;
-	int fd = count && !strcmp(argv[1], "fstat") ? open(argv[2], O_RDONLY) : -1;
 	long long best = -1;
 
-	if (count < 1)
-		return 2;
-	round_of(fd, argv[2], count);
 	for (int i = 0; i < 5; i++) {
-		long long ns = round_of(fd, argv[2], count);
+		long long ns = round_of(fd, path, count);
 
 		if (best < 0 || ns < best)
 			best = ns;
 	}
-	printf("%lld\n", best);
-	return best < 0;
+	return best;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const long long *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static long long median_of(int fd, const char *path, int count)
+{
+	static long long ns[MAX_COUNT];
+
+	for (int i = 0; i < count; i++)
+		ns[i] = round_of(fd, path, 1);
+	qsort(ns, (size_t)count, sizeof(*ns), by_value);
+	return ns[0] < 0 ? -1 : ns[count / 2];
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc == 4 ? atoi(argv[3]) : 0;
+	int fd = count && !strcmp(argv[1], "fstat") ? open(argv[2], O_RDONLY) : -1;
+	long long mean, median;
+
+	if (count < 1 || count > MAX_COUNT)
+		return 2;
+	round_of(fd, argv[2], count);
+	mean = mean_of(fd, argv[2], count);
+	median = median_of(fd, argv[2], count);
+	printf("%lld %lld\n", mean, median - median_of(-2, NULL, count));
+	return mean < 0 || median < 0;
 }
