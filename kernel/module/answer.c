@@ -85,8 +85,8 @@ static bool is_usable(const struct fuse_conn *fc)
 }
 
 /*
- * Under efuse_srcu, all of *p but its room. Returns the programs to call, NULL if there is nobody to ask
- * any more.
+ * Under efuse_srcu: fills all of *p but its room. Returns the programs to call,
+ * NULL if there is nobody to ask any more.
  *
  * The number is read before the policy and written after it: who sees a number
  * sees the policy, or a newer one, that it was made for. So a cookie that one
