@@ -140,11 +140,13 @@ static void crowd_test(void)
 	struct place p;
 
 	place_init(&p);
-	follow(&p, 200, 1);
+	follow(&p, MANY, 1);
 	check(p.core != PLACE_NOWHERE, "follow: one caller: on its core");
-	follow(&p, 200, 8);
+	follow(&p, MANY, 8);
 	check(p.core == PLACE_NOWHERE && may_run_as_found(&p), "follow: many callers: anywhere");
-	follow(&p, 200, 1);
+	follow(&p, MANY, 1);
+	check(p.core == PLACE_NOWHERE, "follow: one caller for a moment: anywhere still");
+	follow(&p, 10 * MANY, 1);
 	check(p.core != PLACE_NOWHERE, "follow: one caller again");
 	place_release(&p);
 }
