@@ -7,7 +7,9 @@
 set -eu
 
 [ $# = 2 ] || { echo "usage: debug-kernel.sh LINUX_SRC DEST" >&2; exit 1; }
-src=$1 dest=$2
+src=$1
+mkdir -p "$2"
+dest=$(cd "$2" && pwd)
 config=$(cd "$(dirname "$0")" && pwd)/debug.config
 tree=$dest/debug-src build=$dest/debug-kernel
 log=$dest/debug-kernel.log
@@ -51,8 +53,6 @@ check_config() {
 	rm "$dest/debug-missing"
 }
 
-mkdir -p "$dest"
-dest=$(cd "$dest" && pwd)
 if [ "$(cat "$build/settings" 2>/dev/null)" = "$(settings)" ]; then
 	exit 0
 fi
