@@ -35,7 +35,7 @@ static int differs(const char *what, const char *rel, int place, int64_t want, i
 
 static int64_t hash_more(int64_t hash, const void *data, size_t len)
 {
-	return (int64_t)((ex_hash(data, len) ^ (uint64_t)hash * 31) >> 1);
+	return (int64_t)((ex_hash(data, len) ^ ((uint64_t)hash * 31)) >> 1);
 }
 
 static int64_t look_xattrs(const char *path)
@@ -48,7 +48,8 @@ static int64_t look_xattrs(const char *path)
 	for (size_t i = 0; i < XATTR_NAMES; i++) {
 		ssize_t len = lgetxattr(path, xattr_names[i], value, sizeof(value));
 
-		hash = len < 0 ? hash * 31 + errno : hash_more(hash, value, (size_t)len);
+		hash = len < 0 ? hash_more(hash, &errno, sizeof(errno)) :
+				 hash_more(hash, value, (size_t)len);
 	}
 	return hash;
 }
