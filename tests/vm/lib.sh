@@ -49,9 +49,13 @@ a_hit() { [ "$(hits "$1")" -gt "$h" ]; }
 # Requests that a driver, fuse or efuse, has sent to its file systems, as the kernel
 # counts them; FORGET is none. sent OPCODE...: of these together, or of all.
 events() { echo "/sys/kernel/tracing/events/$1/fuse_request_send"; }
+can_count() {
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing
+	[ -e "$(events "$1")/hist" ]
+} 2>/dev/null
 count_sent() {
 	counted=$1
-	[ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing
+	can_count "$1" || return 1
 	echo 'hist:keys=opcode:size=256' > "$(events "$1")/trigger"
 }
 end_sent() { echo '!hist:keys=opcode:size=256' > "$(events "$counted")/trigger"; }
