@@ -11,9 +11,27 @@
 #include "mount.efuse/report.c"
 #include "mount.efuse/reportjson.c"
 
+/* What this machine has plays no part. */
 const char *mounts_subtype(const char *fstype)
 {
 	return fstype;
+}
+
+bool mounts_is_efuse(const char *fstype)
+{
+	return *fstype == 'e';
+}
+
+int device_check_efuse(struct efuse_hello *answer, struct msg *why)
+{
+	(void)answer;
+	snprintf(why->text, sizeof(why->text), "not here");
+	return -ENODEV;
+}
+
+void device_describe(const struct efuse_hello *hello, char *text, size_t size)
+{
+	snprintf(text, size, "%u", hello->version);
 }
 
 /* As the file of this process. */
