@@ -302,20 +302,26 @@ bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,
 	return answer(&invalid_mnt_idmap, fm, args, near, ret);
 }
 
-void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
+/* The request's slot is called, and what it returns is not asked for. */
+static void show(struct fuse_conn *fc, struct fuse_args *args)
 {
 	struct efuse_pending p __uninitialized;
 	const struct efuse_ops *ops;
 	int idx;
 
 	idx = srcu_read_lock(&efuse_srcu);
-	ops = fill(&p, fm->fc, args);
+	ops = fill(&p, fc, args);
 	if (ops) {
 		call_request(ops, &p);
 		args->efuse.conn = p.req.conn;
 		args->efuse.cookie = p.req.cookie;
 	}
 	srcu_read_unlock(&efuse_srcu, idx);
+}
+
+void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
+{
+	show(fm->fc, args);
 }
 
 void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,
@@ -435,15 +441,8 @@ void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 		.in_numargs = 1,
 		.in_args = { { .size = sizeof(in), .value = &in } },
 	};
-	struct efuse_pending p __uninitialized;
-	const struct efuse_ops *ops;
-	int idx;
 
-	idx = srcu_read_lock(&efuse_srcu);
-	ops = fill(&p, fc, &args);
-	if (ops)
-		call_request(ops, &p);
-	srcu_read_unlock(&efuse_srcu, idx);
+	show(fc, &args);
 }
 
 void efuse_answer_mount(struct fuse_conn *fc)
