@@ -18,6 +18,7 @@
 #define EFUSE_BPF_H
 
 #include <linux/bpf.h>
+#include <linux/efuse.h>
 #include <linux/fuse.h>
 #include <linux/types.h>
 #include <stdbool.h>
@@ -25,9 +26,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include <linux/efuse.h>
-
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 #include "slots.h"
+#pragma clang attribute pop
 
 /* Newer than some distributions' <linux/fuse.h>. */
 #ifndef FUSE_TMPFILE
@@ -43,42 +44,6 @@
 #define EACCES		13
 #define ENODATA		61
 #endif
-
-enum {
-	EFUSE_PASS = 0,		/* the file system answers */
-	EFUSE_DONE = 1,		/* efuse_reply() holds the answer */
-};
-
-enum {
-	EFUSE_REQ_PERMISSIONS = 1,	/* flags: all are answered alike */
-	EFUSE_REQ_LOCKS = 2,		/* the file system keeps POSIX locks */
-	EFUSE_INVAL_ATTR = 0,		/* opcode of invalidate(): attributes */
-};
-
-struct efuse_request {
-	__u64 conn;
-	__u64 nodeid;
-	__u64 cookie;
-	__u64 param[EFUSE_PARAMS];
-	__u32 opcode;
-	__u32 flags;
-	__u32 uid;
-	__u32 gid;
-	__u32 pid;
-	__u32 numargs;
-} __attribute__((preserve_access_index));
-
-struct efuse_ops {
-#define EFUSE_SLOT(opcode, slot) int (*slot)(struct efuse_request *req);
-#define EFUSE_REPLY_SLOT(opcode, slot) void (*slot)(struct efuse_request *req, int err);
-#define EFUSE_EVENT_SLOT(slot) void (*slot)(struct efuse_request *req);
-	int (*other)(struct efuse_request *req);
-	EFUSE_SLOTS(EFUSE_SLOT)
-	void (*reply)(struct efuse_request *req, int err);
-	EFUSE_REPLY_SLOTS(EFUSE_REPLY_SLOT)
-	EFUSE_EVENT_SLOTS(EFUSE_EVENT_SLOT)
-	char name[EFUSE_NAME_MAX];
-} __attribute__((preserve_access_index));
 
 /* See the comments of kernel/module/kfunc.c. */
 extern int efuse_arg_size(struct efuse_request *req, __u32 index) __ksym;

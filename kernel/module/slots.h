@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * slots.h - the slots of a policy, each named once. BPF takes 64 members in a
- * struct_ops type, no more.
+ * slots.h - what a policy sees and consists of: requests, verdicts, and its slots,
+ * each named once. BPF takes 64 members in a struct_ops type, no more.
+ *
+ * Policies are compiled with this as well (bpf/efuse.bpf.h). It is no ABI: they
+ * find fields in the running driver by their names.
  */
 #ifndef _FS_FUSE_EFUSE_SLOTS_H
 #define _FS_FUSE_EFUSE_SLOTS_H
+
+#include <linux/efuse.h>
+#include <linux/types.h>
 
 /*
  * Before a request is queued: X(opcode, slot). A program returns EFUSE_PASS,
@@ -76,5 +82,56 @@
 	X(invalidate)	/* opcode says what: enum fuse_notify_code, efuse_invalidation */ \
 	X(mount)	/* a connection has chosen the policy */ \
 	X(unmount)	/* it has chosen another, or none, or has ended */
+
+/* What a program returns beside -errno. */
+enum efuse_verdict {
+	EFUSE_PASS = 0,		/* the server answers */
+	EFUSE_DONE = 1,		/* efuse_reply() holds the answer */
+};
+
+/* efuse_request.flags */
+enum efuse_request_flags {
+	/* All are answered alike: the kernel checks permissions, or lets one user in only. */
+	EFUSE_REQ_PERMISSIONS = 1,
+	EFUSE_REQ_LOCKS = 2,	/* the server keeps POSIX locks, not the kernel */
+};
+
+/* efuse_request.opcode of invalidate() beside enum fuse_notify_code */
+enum efuse_invalidation {
+	/* FUSE itself took attributes as stale; argument 0: __u32 STATX_* */
+	EFUSE_INVAL_ATTR = 0,
+};
+
+/* A request as a program sees it; the ids are what the server would see, or -1. */
+struct efuse_request {
+	__u64 conn;	/* whose: a number never used before this policy was attached */
+	__u64 nodeid;
+	__u64 cookie;	/* what efuse_keep() has kept, 0 at first */
+	__u64 param[EFUSE_PARAMS];	/* what the connection chose the policy with */
+	__u32 opcode;
+	__u32 flags;
+	__u32 uid;
+	__u32 gid;
+	__u32 pid;
+	__u32 numargs;	/* for efuse_arg() and its like */
+};
+
+/* struct efuse_ops, the struct_ops type. A slot that is NULL passes. */
+struct efuse_ops {
+#define EFUSE_SLOT(opcode, slot) int (*slot)(struct efuse_request *req);
+#define EFUSE_REPLY_SLOT(opcode, slot) void (*slot)(struct efuse_request *req, int err);
+#define EFUSE_EVENT_SLOT(slot) void (*slot)(struct efuse_request *req);
+	/* Every request without a slot of its own. At the beginning, for answer.c. */
+	int (*other)(struct efuse_request *req);
+	EFUSE_SLOTS(EFUSE_SLOT)
+	/* Every reply without a slot of its own. */
+	void (*reply)(struct efuse_request *req, int err);
+	EFUSE_REPLY_SLOTS(EFUSE_REPLY_SLOT)
+	EFUSE_EVENT_SLOTS(EFUSE_EVENT_SLOT)
+#undef EFUSE_SLOT
+#undef EFUSE_REPLY_SLOT
+#undef EFUSE_EVENT_SLOT
+	char name[EFUSE_NAME_MAX];
+};
 
 #endif /* _FS_FUSE_EFUSE_SLOTS_H */
