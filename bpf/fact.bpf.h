@@ -176,20 +176,10 @@ static __always_inline struct fact_known *fact_room(struct efuse_request *req,
 {
 	struct fact_known *room = fact_find(req, q);
 	struct fact *fact = fact_at(req, q);
-	__u64 least = FOREVER;
 
-	if (room)
+	if (room || !fact)
 		return room;
-	for (int i = 0; fact && i < WAYS; i++) {
-		__u64 rank = known_rank(&fact->known[i].k);
-
-		if (rank < least) {
-			least = rank;
-			room = &fact->known[i];
-		}
-		fact->known[i].k.used = 0;
-	}
-	return room;
+	return known_room(&fact->known[0].k, sizeof(fact->known[0]));
 }
 
 /* size is as in struct fact_known; the answer itself is in the reply. */

@@ -31,6 +31,14 @@
 #define FOPEN_NOFLUSH	(1 << 5)
 #endif
 
+/* The file system is asked, and when that was is kept. */
+static __always_inline int pass(struct efuse_request *req, enum outcome outcome)
+{
+	count(req->opcode, outcome);
+	efuse_keep(req, clock_now());
+	return EFUSE_PASS;
+}
+
 /* --- names and attributes ---------------------------------------------------- */
 
 /* The node of the reply, if its attributes are known. */
@@ -77,9 +85,7 @@ int BPF_PROG(generic_lookup, struct efuse_request *req)
 		count(FUSE_LOOKUP, HIT);
 		return EFUSE_DONE;
 	}
-	count(FUSE_LOOKUP, outcome);
-	efuse_keep(req, clock_now());
-	return EFUSE_PASS;
+	return pass(req, outcome);
 }
 
 /* That a name is not there has a timeout only if it comes as an entry without node. */
@@ -139,9 +145,7 @@ int BPF_PROG(generic_getattr, struct efuse_request *req)
 		count(FUSE_GETATTR, HIT);
 		return EFUSE_DONE;
 	}
-	count(FUSE_GETATTR, outcome);
-	efuse_keep(req, clock_now());
-	return EFUSE_PASS;
+	return pass(req, outcome);
 }
 
 SEC("struct_ops/getattr_reply")
@@ -159,16 +163,12 @@ void BPF_PROG(generic_getattr_reply, struct efuse_request *req, int err)
 
 /* --- what else is asked of a node --------------------------------------------- */
 
-static __always_inline int pass(struct efuse_request *req, enum outcome outcome)
-{
-	count(req->opcode, outcome);
-	efuse_keep(req, clock_now());
-	return EFUSE_PASS;
-}
+/* What a reply is made of. */
+enum form { WHOLE, SIZED, EMPTY };
 
-/* A verdict for what was found: whole, or as it fits; passed if it changed under us. */
+/* A verdict for what was found; passed if it changed under us. */
 static __always_inline int answer_fact(struct efuse_request *req, const struct question *q,
-				       bool sized)
+				       enum form form)
 {
 	enum outcome outcome = MISS;
 	struct fact_known *known;
@@ -180,9 +180,9 @@ static __always_inline int answer_fact(struct efuse_request *req, const struct q
 		return pass(req, outcome);
 	if (known->size < 0)
 		verdict = known->size;
-	else if (sized)
+	else if (form == SIZED)
 		verdict = fact_reply_sized(req, known);
-	else if (fact_reply(req, known))
+	else if (form == EMPTY || fact_reply(req, known))
 		verdict = EFUSE_DONE;
 	if (verdict == EFUSE_PASS || !read_end(&known->k, seq))
 		return pass(req, outcome);
@@ -195,7 +195,7 @@ int BPF_PROG(generic_getxattr, struct efuse_request *req)
 {
 	struct question q;
 
-	return ask_xattr(&q, req) ? answer_fact(req, &q, true) : pass(req, MISS);
+	return ask_xattr(&q, req) ? answer_fact(req, &q, SIZED) : pass(req, MISS);
 }
 
 /* What a GETXATTR or LISTXATTR of some room was answered, if it is short. */
@@ -227,7 +227,7 @@ int BPF_PROG(generic_listxattr, struct efuse_request *req)
 	struct question q;
 
 	ask(&q, ASK_LIST, 0);
-	return answer_fact(req, &q, true);
+	return answer_fact(req, &q, SIZED);
 }
 
 /* That there are none is known as well when only the size was asked for. */
@@ -253,7 +253,7 @@ int BPF_PROG(generic_readlink, struct efuse_request *req)
 	struct question q;
 
 	ask(&q, ASK_LINK, 0);
-	return answer_fact(req, &q, false);
+	return answer_fact(req, &q, WHOLE);
 }
 
 SEC("struct_ops/readlink_reply")
@@ -272,21 +272,10 @@ SEC("struct_ops/access")
 int BPF_PROG(generic_access, struct efuse_request *req)
 {
 	const struct fuse_access_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
-	enum outcome outcome = MISS;
-	struct fact_known *known;
 	struct question q;
-	int verdict;
-	__u64 seq;
 
 	ask(&q, ASK_ACCESS, in ? in->mask : ~0);
-	known = fact_get(req, &q, &seq, &outcome);
-	if (!known)
-		return pass(req, outcome);
-	verdict = known->size < 0 ? (int)known->size : EFUSE_DONE;
-	if (!read_end(&known->k, seq))
-		return pass(req, outcome);
-	count(FUSE_ACCESS, HIT);
-	return verdict;
+	return answer_fact(req, &q, EMPTY);
 }
 
 SEC("struct_ops/access_reply")
@@ -313,7 +302,7 @@ int BPF_PROG(generic_statfs, struct efuse_request *req)
 	if (mode_of(req) != MODE_TIMEOUT)
 		return EFUSE_PASS;
 	ask(&q, ASK_SPACE, 0);
-	return answer_fact(req, &q, false);
+	return answer_fact(req, &q, WHOLE);
 }
 
 SEC("struct_ops/statfs_reply")

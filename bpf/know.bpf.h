@@ -38,6 +38,28 @@ static __always_inline __u64 known_rank(const struct known *k)
 	return k->nodeid ? k->asked / 2 + (k->used ? 1ULL << 63 : 1) : 0;
 }
 
+/*
+ * The one that makes room, of a place whose first is *first, each being size bytes,
+ * a constant. What was used keeps its room this once.
+ */
+static __always_inline void *known_room(struct known *first, __u64 size)
+{
+	__u64 least = FOREVER;
+	void *room = NULL;
+
+	for (int i = 0; i < WAYS; i++) {
+		struct known *k = (void *)first + i * size;
+		__u64 rank = known_rank(k);
+
+		if (rank < least) {
+			least = rank;
+			room = k;
+		}
+		k->used = 0;
+	}
+	return room;
+}
+
 /* Whether it is ours to write; if not, somebody else is at it: leave it. */
 static __always_inline bool known_begin(struct known *k, __u64 *was)
 {

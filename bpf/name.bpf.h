@@ -130,20 +130,8 @@ static __always_inline struct name_known *name_room(struct name *name, struct ef
 						    __u64 parent, const struct name_text *text)
 {
 	struct name_known *room = name_find(name, req, parent, text);
-	__u64 least = FOREVER;
 
-	if (room)
-		return room;
-	for (int i = 0; i < WAYS; i++) {
-		__u64 rank = known_rank(&name->known[i].k);
-
-		if (rank < least) {
-			least = rank;
-			room = &name->known[i];
-		}
-		name->known[i].k.used = 0;
-	}
-	return room;
+	return room ?: known_room(&name->known[0].k, sizeof(name->known[0]));
 }
 
 static __always_inline void name_store(struct efuse_request *req, struct name *name,

@@ -102,20 +102,8 @@ static __always_inline struct node_known *node_room(struct node *node, struct ef
 						    __u64 nodeid)
 {
 	struct node_known *room = node_find(node, req, nodeid);
-	__u64 least = FOREVER;
 
-	if (room)
-		return room;
-	for (int i = 0; i < WAYS; i++) {
-		__u64 rank = known_rank(&node->known[i].k);
-
-		if (rank < least) {
-			least = rank;
-			room = &node->known[i];
-		}
-		node->known[i].k.used = 0;
-	}
-	return room;
+	return room ?: known_room(&node->known[0].k, sizeof(node->known[0]));
 }
 
 /* asked is 0 for attributes that are not to be used, only how long they would hold. */
