@@ -41,11 +41,86 @@
  * EOPNOTSUPP: not with this kernel. A chosen policy that is removed leaves its
  * connections without one.
  *
+ * EFUSE_IOC_RING_SETUP, feature EFUSE_F_RING, gives the mounted connection rings: one
+ * for each core the machine can have, in memory that the driver and the server share.
+ * It works once, after INIT has been answered, and lasts as long as the connection.
+ *
+ *   in:  size       sizeof(struct efuse_ring_setup), EINVAL if less, E2BIG if more
+ *        flags      zero, otherwise EINVAL
+ *        depth      slots of a ring, a power of two of 2 to EFUSE_RING_DEPTH_MAX;
+ *                   0: the driver chooses
+ *        slot_size  bytes of a request, and of a reply, that a slot holds with its
+ *                   header, a multiple of 64 in EFUSE_RING_SLOT_MIN to
+ *                   EFUSE_RING_SLOT_MAX; 0: the driver chooses
+ *        poll_us    microseconds that who waits for a reply may look for it before
+ *                   sleeping, at most EFUSE_RING_POLL_MAX; 0: none
+ *        reserved   zero, otherwise EINVAL
+ *   out: depth, slot_size  as they are
+ *        rings         how many: 0 to rings - 1, by the number of the core
+ *        kernel_bytes  how long each ring's two mappings have to be
+ *        daemon_bytes
+ *
+ * EPERM: not mounted. EAGAIN: INIT is not answered. EEXIST: there are rings. ENOTCONN:
+ * the connection is gone. ENOMEM: no memory, or more than RLIMIT_MEMLOCK allows the
+ * caller. EOPNOTSUPP: not with this kernel.
+ *
+ * Then mmap(2) of the descriptor, MAP_SHARED, with exactly these offsets and lengths:
+ * ring i's kernel part, which can only be read, at EFUSE_RING_KERNEL(i), its daemon
+ * part at EFUSE_RING_DAEMON(i). The mappings do not keep the descriptor open. Each part
+ * begins with its words, struct efuse_ring_kernel and struct efuse_ring_daemon; an
+ * array of depth slot numbers (__u32) is at EFUSE_RING_ARRAY, depth slots of slot_size
+ * bytes are at EFUSE_RING_SLOTS.
+ *
+ * A request on a ring is one that read(2) would have given: struct fuse_in_header and
+ * what follows, in_header.len bytes, in the kernel part's slot. It is there from when
+ * sub_tail passes its number in the array until the request ends. Numbers are taken
+ * at sub_head, which the server's threads move on (compare and exchange) after they
+ * have read the number; only moved on by what they take. Heads and tails count without
+ * end; the place in an array is the count modulo depth. The request's unique says where
+ * it is: EFUSE_RING_OF(unique), EFUSE_SLOT_OF(unique).
+ *
+ * Its reply is one of
+ * - struct fuse_out_header and what follows, in the daemon part's slot of the same ring
+ *   and number; then that number at comp_tail in the array, and comp_tail moved on
+ *   (by one thread at a time). Replies to requests only: no notifications, none to
+ *   INTERRUPT.
+ * - the same as for any request, by write(2) or splice(2) to the device: what is longer
+ *   than slot_size has to be.
+ * Then, for a reply on a ring: a full barrier, and if need is not zero, somebody sleeps
+ * who waits for a reply of this ring: EFUSE_IOC_RING_ENTER with EFUSE_ENTER_COMPLETE. It
+ * may be put off until the same thread's next ENTER for some microseconds.
+ *
+ * Requests that have no reply (FORGET), INTERRUPT, requests longer than slot_size and
+ * those for which there was no slot are read(2) or spliced from the device as before.
+ * device_tail, in the kernel part of ring 0, counts all of them that were queued. From
+ * the set-up on reading the device does not block: EAGAIN, if there is nothing; who
+ * sleeps in it then wakes with EAGAIN. poll(2) says the device is readable if anything
+ * is on the device or a ring.
+ *
+ * A thread that looks for requests says so with pollers of the ring it looks at first
+ * (its home), and poller_cpu, for who would like to wait without sleeping; it is none
+ * while it sleeps in ENTER. Having taken pollers back, whether it has found something
+ * or not: a full barrier, and if it has found something, there is more on any ring,
+ * all_sleepers is not zero and nobody else polls there, ENTER with EFUSE_ENTER_KICK.
+ *
+ * EFUSE_IOC_RING_ENTER's argument is a number: EFUSE_ENTER(ring, home, flags), which
+ * does in this order
+ *   EFUSE_ENTER_COMPLETE  takes the replies of the ring
+ *   EFUSE_ENTER_KICK      wakes a sleeper, if there are requests that nobody has taken
+ *   EFUSE_ENTER_WAIT      sleeps until there are some, or something on the device
+ * and returns what there is: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both or, since
+ * somebody else may have been quicker, none. EPERM: not mounted. EINVAL: no rings, no
+ * such ring or flag. EINTR: a signal came. ENODEV: the connection has ended.
+ *
+ * What a server writes there can end its own connection, and that is all it can: a
+ * number or a length that cannot be does. A reply that write(2) would have refused is
+ * counted as refused.
+ *
  * Structures hold fixed-size integers only and have the same layout for 32-bit
  * and 64-bit callers.
  *
  * Versions:
- *   1  EFUSE_IOC_HELLO, EFUSE_IOC_POLICY
+ *   1  EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_RING_SETUP, EFUSE_IOC_RING_ENTER
  */
 #ifndef _LINUX_EFUSE_H
 #define _LINUX_EFUSE_H
@@ -58,6 +133,7 @@
 
 /* Feature bits. A driver may lack what the kernel around it cannot do. */
 #define EFUSE_F_POLICY		(1ULL << 0)	/* EFUSE_IOC_POLICY */
+#define EFUSE_F_RING		(1ULL << 1)	/* EFUSE_IOC_RING_SETUP and _ENTER */
 #define EFUSE_FEATURES_ALL	EFUSE_F_POLICY
 
 #define EFUSE_NAME_MAX		64	/* bytes of a policy's name, with the zero */
@@ -86,8 +162,98 @@ struct efuse_policy {
 
 _Static_assert(sizeof(struct efuse_policy) == 104, "struct efuse_policy is ABI");
 
+#define EFUSE_RING_DEPTH_MAX	256
+#define EFUSE_RING_SLOT_MIN	512
+#define EFUSE_RING_SLOT_MAX	65536
+#define EFUSE_RING_POLL_MAX	1000
+#define EFUSE_RING_MAX		4096		/* rings of a connection */
+
+/* In each mapping, and of the mappings. */
+#define EFUSE_RING_ARRAY	512
+#define EFUSE_RING_SLOTS	4096
+#define EFUSE_RING_STRIDE	(1ULL << 25)
+#define EFUSE_RING_KERNEL(ring)	((ring) * 2 * EFUSE_RING_STRIDE)
+#define EFUSE_RING_DAEMON(ring)	(((ring) * 2 + 1) * EFUSE_RING_STRIDE)
+
+/* The unique of a request on a ring. Others have 0 in the upper 16 bits. */
+#define EFUSE_RING_UNIQUE(ring, slot)	((((ring) + 1ULL) << 48) | ((slot) + 0ULL) << 40)
+#define EFUSE_IS_RING(unique)	(((unique) >> 48) != 0)
+#define EFUSE_RING_OF(unique)	((__u32)((unique) >> 48) - 1)
+#define EFUSE_SLOT_OF(unique)	((__u32)((unique) >> 40) & 0xff)
+
+struct efuse_ring_setup {
+	__u32 size;
+	__u32 flags;		/* zero */
+	__u32 depth;
+	__u32 slot_size;
+	__u32 poll_us;
+	__u32 rings;
+	__u32 kernel_bytes;
+	__u32 daemon_bytes;
+	__u64 reserved[4];	/* zero */
+};
+
+_Static_assert(sizeof(struct efuse_ring_setup) == 64, "struct efuse_ring_setup is ABI");
+
+/* What happened on a ring since the set-up. */
+enum efuse_ring_count {
+	EFUSE_RC_SUBMITTED,	/* requests put on it */
+	EFUSE_RC_SPREAD,	/* of them, background ones from another core */
+	EFUSE_RC_FULL,		/* from its core to the device: no slot */
+	EFUSE_RC_BIG,		/* from its core to the device: too long */
+	EFUSE_RC_WOKEN,		/* sleepers of this ring woken */
+	EFUSE_RC_STOLEN,	/* sleepers of another ring woken for its requests */
+	EFUSE_RC_POLLED,	/* waits for a reply that ended without sleeping */
+	EFUSE_RC_POLLED_OUT,	/* and that did not */
+	EFUSE_RC_COMPLETED,	/* replies taken from it */
+	EFUSE_RC_REFUSED,	/* of them, such as write(2) would have refused */
+	EFUSE_RC_LATE,		/* times that the timer found what had been forgotten */
+	EFUSE_RING_COUNTS = 16
+};
+
+/* Written by the kernel. */
+struct efuse_ring_kernel {
+	__u32 sub_tail;		/* requests put on the ring */
+	__u32 need;		/* who waits for a reply of this ring, and does not look */
+	__u32 sleepers;		/* threads asleep in ENTER whose home it is */
+	__u32 inflight;		/* requests that have not ended */
+	__u32 oldest_ms;	/* the age of the oldest of them, to within some ms */
+	__u32 padding0[11];
+
+	/* Of the connection; in ring 0. */
+	__u32 device_tail;	/* what was queued on the device since the set-up */
+	__u32 all_sleepers;	/* threads asleep in ENTER */
+	__u32 padding1[14];
+
+	__u64 count[EFUSE_RING_COUNTS];
+};
+
+_Static_assert(sizeof(struct efuse_ring_kernel) == 256, "struct efuse_ring_kernel is ABI");
+
+/* Written by the server. */
+struct efuse_ring_daemon {
+	__u32 sub_head;		/* requests taken */
+	__u32 comp_tail;	/* replies put on the ring */
+	__u32 pollers;		/* threads that look for requests, awake, here first */
+	__u32 poller_cpu;	/* where one of them runs */
+	__u32 padding[12];
+};
+
+_Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon is ABI");
+
+#define EFUSE_ENTER_COMPLETE	(1U << 24)
+#define EFUSE_ENTER_WAIT	(1U << 25)
+#define EFUSE_ENTER_KICK	(1U << 26)
+#define EFUSE_ENTER(ring, home, flags)	((ring) | (home) << 12 | (flags))
+
+/* What ENTER returns. */
+#define EFUSE_ENTER_SUBMITTED	1
+#define EFUSE_ENTER_DEVICE	2
+
 #define EFUSE_IOC_MAGIC		0xEF
 #define EFUSE_IOC_HELLO		_IOWR(EFUSE_IOC_MAGIC, 0, struct efuse_hello)
 #define EFUSE_IOC_POLICY	_IOW(EFUSE_IOC_MAGIC, 1, struct efuse_policy)
+#define EFUSE_IOC_RING_SETUP	_IOWR(EFUSE_IOC_MAGIC, 2, struct efuse_ring_setup)
+#define EFUSE_IOC_RING_ENTER	_IO(EFUSE_IOC_MAGIC, 3)
 
 #endif /* _LINUX_EFUSE_H */
