@@ -62,7 +62,8 @@
  *
  * EPERM: not mounted. EAGAIN: INIT is not answered. EEXIST: there are rings. ENOTCONN:
  * the connection is gone. ENOMEM: no memory, or more than RLIMIT_MEMLOCK allows the
- * caller. EOPNOTSUPP: not with this kernel.
+ * caller. EOPNOTSUPP: not with this kernel. Nothing is put on a ring before the
+ * first ENTER with EFUSE_ENTER_START: who cannot map them all goes on without.
  *
  * Then mmap(2) of the descriptor, MAP_SHARED, with exactly these offsets and lengths:
  * ring i's kernel part, which can only be read, at EFUSE_RING_KERNEL(i), its daemon
@@ -93,7 +94,7 @@
  * Requests that have no reply (FORGET), INTERRUPT, requests longer than slot_size and
  * those for which there was no slot are read(2) or spliced from the device as before.
  * device_tail, in the kernel part of ring 0, counts all of them that were queued. From
- * the set-up on reading the device does not block: EAGAIN, if there is nothing; who
+ * the start on reading the device does not block: EAGAIN, if there is nothing; who
  * sleeps in it then wakes with EAGAIN. poll(2) says the device is readable if anything
  * is on the device or a ring.
  *
@@ -105,12 +106,13 @@
  *
  * EFUSE_IOC_RING_ENTER's argument is a number: EFUSE_ENTER(ring, home, flags), which
  * does in this order
+ *   EFUSE_ENTER_START     has requests put on rings from now on
  *   EFUSE_ENTER_COMPLETE  takes the replies of the ring
  *   EFUSE_ENTER_KICK      wakes a sleeper, if there are requests that nobody has taken
  *   EFUSE_ENTER_WAIT      sleeps until there are some, or something on the device
- * and returns what there is: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both or, since
- * somebody else may have been quicker, none. EPERM: not mounted. EINVAL: no rings, no
- * such ring or flag. EINTR: a signal came. ENODEV: the connection has ended.
+ * and returns what it found in the end: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both
+ * or, since somebody else may have been quicker or without WAIT, none. EPERM: not
+ * mounted. EINVAL: no rings, no such ring or flag, not started. EINTR: a signal came. ENODEV: the connection has ended.
  *
  * What a server writes there can end its own connection, and that is all it can: a
  * number or a length that cannot be does. A reply that write(2) would have refused is
@@ -244,6 +246,7 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 #define EFUSE_ENTER_COMPLETE	(1U << 24)
 #define EFUSE_ENTER_WAIT	(1U << 25)
 #define EFUSE_ENTER_KICK	(1U << 26)
+#define EFUSE_ENTER_START	(1U << 27)
 #define EFUSE_ENTER(ring, home, flags)	((ring) | (home) << 12 | (flags))
 
 /* What ENTER returns. */
