@@ -13,6 +13,8 @@
 
 #define LOOK_NAMES	400	/* names in a folder */
 
+static bool differ_late;	/* the kernel collects writes, and says when they were */
+
 /* One name in one place. Errors are -errno in place of the thing. */
 struct seen {
 	int64_t rc;
@@ -45,8 +47,9 @@ static int64_t look_xattrs(const char *path)
 
 	if (hash < 0)
 		return -errno;
-	for (size_t i = 0; i < XATTR_NAMES; i++) {
-		ssize_t len = lgetxattr(path, xattr_names[i], value, sizeof(value));
+	for (size_t i = 0; i < XATTR_NAMES + differ_acl; i++) {
+		const char *name = i < XATTR_NAMES ? xattr_names[i] : ACL_NAME;
+		ssize_t len = lgetxattr(path, name, value, sizeof(value));
 
 		hash = len < 0 ? hash_more(hash, &errno, sizeof(errno)) :
 				 hash_more(hash, value, (size_t)len);
@@ -114,9 +117,9 @@ static int own_differ(const char *rel, const struct stat *m, const struct stat *
 		return differs("number", rel, BACKING, (int64_t)m->st_ino, (int64_t)b->st_ino);
 	if (m->st_blocks != b->st_blocks)
 		return differs("blocks", rel, BACKING, m->st_blocks, b->st_blocks);
-	if (ns(m->st_mtim) != ns(b->st_mtim))
+	if (!differ_late && ns(m->st_mtim) != ns(b->st_mtim))
 		return differs("mtime", rel, BACKING, ns(m->st_mtim), ns(b->st_mtim));
-	if (ns(m->st_ctim) != ns(b->st_ctim))
+	if (!differ_late && ns(m->st_ctim) != ns(b->st_ctim))
 		return differs("ctime", rel, BACKING, ns(m->st_ctim), ns(b->st_ctim));
 	if (ns(m->st_atim) != ns(b->st_atim))
 		return differs("atime", rel, BACKING, ns(m->st_atim), ns(b->st_atim));
@@ -164,6 +167,28 @@ static int look(struct place *places, int count, const char *rel, bool thorough)
 	for (int i = 1; i < count; i++)
 		if (seen_differ(rel, i, &seen[MOUNT], &seen[i]))
 			return 1;
+	return 0;
+}
+
+/* The same of the files that stay open everywhere, whatever became of their names. */
+static int look_held(const struct place *places)
+{
+	for (int s = 0; s < DIFFER_SLOTS; s++) {
+		struct seen seen[PLACES] = { 0 };
+		char what[24];
+		int n = 0;
+
+		for (int i = 0; i < PLACES; i++)
+			n += places[i].slot[s] >= 0;
+		if (n < PLACES)
+			continue;
+		snprintf(what, sizeof(what), "held file %d", s);
+		for (int i = 0; i < PLACES; i++)
+			seen[i].rc = result(fstat(places[i].slot[s], &seen[i].st));
+		for (int i = 1; i < PLACES; i++)
+			if (seen_differ(what, i, &seen[MOUNT], &seen[i]))
+				return 1;
+	}
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "differ.h"
 
 #define DIFFER_MAX	9000	/* bytes, about, of a file */
+#define DIFFER_BLOCK	512
 
 /* --- names ------------------------------------------------------------------- */
 
@@ -136,6 +137,44 @@ static int64_t op_getxattr(struct place *p, const struct op *op)
 				(op->arg >> 8) % sizeof(value)));
 }
 
+/* --- access control lists ---------------------------------------------------- */
+
+#define ACL_NAME	"system.posix_acl_access"
+
+struct acl {
+	uint32_t version;
+	struct {
+		uint16_t tag, perm;
+		uint32_t id;
+	} entries[5];
+};
+
+/* Owner, a user, group, mask, others: as the kernel wants them, in this order. */
+static struct acl acl_of(uint64_t arg)
+{
+	struct acl acl = { .version = 2 };
+	static const uint16_t tags[5] = { 0x01, 0x02, 0x04, 0x10, 0x20 };
+
+	for (int i = 0; i < 5; i++) {
+		acl.entries[i].tag = tags[i];
+		acl.entries[i].perm = arg >> 3 * i & 7;
+		acl.entries[i].id = (uint32_t)-1;
+	}
+	acl.entries[1].id = differ_uids[1 + (arg >> 16 & 1)];
+	return acl;
+}
+
+static int64_t op_setacl(struct place *p, const struct op *op)
+{
+	struct acl acl = acl_of(op->arg >> 8);
+
+	if (!differ_acl)
+		return 0;
+	if (op->arg % 4 == 0)
+		return result(lremovexattr(at(p, op->a), ACL_NAME));
+	return result(lsetxattr(at(p, op->a), ACL_NAME, &acl, sizeof(acl), 0));
+}
+
 /* --- contents ---------------------------------------------------------------- */
 
 static int open_at(struct place *p, const char *rel, int flags)
@@ -166,6 +205,30 @@ static int64_t op_append(struct place *p, const struct op *op)
 	int fd = open_at(p, op->a, O_CREAT | O_WRONLY | O_APPEND);
 
 	return fd < 0 ? -errno : and_close(fd, write_some(fd, op, true));
+}
+
+/* Past the kernel's pages. */
+static int64_t op_direct_write(struct place *p, const struct op *op)
+{
+	size_t len = DIFFER_BLOCK * (1 + (op->arg >> 32) % 8);
+	int fd = open_at(p, op->a, O_CREAT | O_RDWR | O_DIRECT);
+
+	if (fd < 0)
+		return -errno;
+	ex_fill(ex_a, len, op->arg, 0);
+	return and_close(fd, pwrite(fd, ex_a, len, (off_t)(op->arg % 10 * DIFFER_BLOCK)));
+}
+
+static int64_t op_direct_read(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_RDONLY | O_DIRECT);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = ex_read_at(fd, ex_b, DIFFER_BLOCK * (1 + (op->arg >> 32) % 8),
+			 (off_t)(op->arg % 10 * DIFFER_BLOCK));
+	return and_close(fd, len <= 0 ? len : (int64_t)(ex_hash(ex_b, (size_t)len) >> 1));
 }
 
 static int64_t op_cut(struct place *p, const struct op *op)
@@ -311,6 +374,7 @@ static int64_t op_held_chmod(struct place *p, const struct op *op)
 static const struct op_kind op_kinds[] = {
 	{ "write", op_write, false }, { "write", op_write, false }, { "append", op_append, false },
 	{ "read", op_read, true },
+	{ "direct-write", op_direct_write, false }, { "direct-read", op_direct_read, true },
 	{ "mkdir", op_mkdir, false }, { "mkdir", op_mkdir, false }, { "rmdir", op_rmdir, false },
 	{ "unlink", op_unlink, false }, { "unlink", op_unlink, false },
 	{ "rename", op_rename, false }, { "rename", op_rename, false },
@@ -321,6 +385,7 @@ static const struct op_kind op_kinds[] = {
 	{ "truncate", op_truncate, false }, { "cut", op_cut, false }, { "excl", op_excl, false },
 	{ "setxattr", op_setxattr, false }, { "setxattr", op_setxattr, false },
 	{ "removexattr", op_removexattr, false }, { "getxattr", op_getxattr, true },
+	{ "setacl", op_setacl, false },
 	{ "fallocate", op_fallocate, false }, { "copy", op_copy, false }, { "mmap", op_mmap, true },
 	{ "hold", op_hold, true }, { "let-go", op_let_go, true },
 	{ "held-write", op_held_write, true }, { "held-cut", op_held_cut, true },
@@ -357,7 +422,7 @@ static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
 	draw_path(&state, op.a);
 	draw_path(&state, op.b);
 	draw_path(&state, op.c);
-	op.looks = ex_random(&state) >> 20 & 15;
+	op.looks = ex_random(&state) >> 20 & 31;
 	return op;
 }
 

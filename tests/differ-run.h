@@ -26,26 +26,28 @@ static struct setup setup;
 
 static void be(unsigned int user)
 {
+	setgroups(user == 1, &differ_group);
 	setfsgid(differ_uids[user]);
 	setfsuid(differ_uids[user]);
 }
 
 /* --- behind the mount -------------------------------------------------------- */
 
-#define TOUCHED	8
-
-/* Inode numbers of the names of an operation; that of a name tells of its folder, too. */
+/* Inode numbers of the two names of an operation, 0 for none. */
 struct touched {
-	ino_t ino[TOUCHED];
-	int n;
+	ino_t ino[2];
 };
 
-static void touch_one(struct touched *t, const char *path)
+static struct touched touched_by(struct place *backing, const struct op *op)
 {
+	struct touched t = { .ino = { 0 } };
 	struct stat st;
 
-	if (t->n < TOUCHED && !lstat(path, &st))
-		t->ino[t->n++] = st.st_ino;
+	if (!lstat(at(backing, op->a), &st))
+		t.ino[0] = st.st_ino;
+	if (!lstat(at(backing, op->b), &st))
+		t.ino[1] = st.st_ino;
+	return t;
 }
 
 static const char *folder_of(const char *rel, char *buf)
@@ -90,12 +92,24 @@ static int tell_name(int ctl, struct place *backing, const char *rel)
 	return tell(ctl, "entry", st.st_ino, slash ? slash + 1 : rel);
 }
 
-static int tell_all(int ctl, const struct touched *t, struct place *backing, const struct op *op)
+/*
+ * What must be told and no more: of files, and of names that are another file's now,
+ * which tells of their folders, too.
+ */
+static int tell_all(int ctl, struct place *backing, const struct op *op,
+		    const struct touched *was, const struct touched *is)
 {
-	for (int i = 0; i < t->n; i++)
-		if (tell(ctl, "inode", t->ino[i], ""))
+	for (int i = 0; i < 2; i++) {
+		if (was->ino[i] && tell(ctl, "inode", was->ino[i], ""))
 			return -1;
-	return tell_name(ctl, backing, op->a) || tell_name(ctl, backing, op->b) ? -1 : 0;
+		if (was->ino[i] == is->ino[i])
+			continue;
+		if (is->ino[i] && tell(ctl, "inode", is->ino[i], ""))
+			return -1;
+		if (tell_name(ctl, backing, i ? op->b : op->a))
+			return -1;
+	}
+	return 0;
 }
 
 /* The operation in the backing folder, until the mount must show it. */
@@ -103,18 +117,16 @@ static int64_t run_behind(struct place *places, const struct op *op, int ctl)
 {
 	struct timespec ts = { .tv_nsec = setup.wait_ms % 1000 * 1000000L,
 			       .tv_sec = setup.wait_ms / 1000 };
-	struct touched t = { .n = 0 };
+	struct touched was, is;
 	int64_t ret;
 
 	be(0);
-	touch_one(&t, at(&places[BACKING], op->a));
-	touch_one(&t, at(&places[BACKING], op->b));
+	was = touched_by(&places[BACKING], op);
 	be(op->user);
 	ret = op->kind->run(&places[BACKING], op);
 	be(0);
-	touch_one(&t, at(&places[BACKING], op->a));
-	touch_one(&t, at(&places[BACKING], op->b));
-	if (setup.notify && tell_all(ctl, &t, &places[BACKING], op))
+	is = touched_by(&places[BACKING], op);
+	if (setup.notify && tell_all(ctl, &places[BACKING], op, &was, &is))
 		return -EBADMSG;
 	if (setup.wait_ms)
 		nanosleep(&ts, NULL);
@@ -135,10 +147,35 @@ static int look_around(struct place *places, const struct op *op)
 	char folder[24];
 	const char *const names[4] = { op->c, op->b, folder_of(op->a, folder), op->a };
 
+	if (op->looks & 16 && look_held(places))
+		return 1;
 	for (int i = 0; i < 4; i++)
 		if (op->looks >> i & 1 && look(places, PLACES, names[i], op->thorough))
 			return 1;
 	return 0;
+}
+
+/* What the mount holds open is held in the folder that it shows, to be looked at. */
+static void hold_backing(struct place *places, const struct op *op)
+{
+	int *mount = slot_of(&places[MOUNT], op), *backing = slot_of(&places[BACKING], op);
+
+	if (op->kind->run != op_hold && op->kind->run != op_let_go)
+		return;
+	if (*backing >= 0)
+		close(*backing);
+	be(0);
+	*backing = *mount < 0 ? -1 : open(at(&places[BACKING], op->a), O_PATH | O_CLOEXEC);
+	be(op->user);
+}
+
+static void sync_mount(const struct place *mount)
+{
+	int fd = open(mount->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		syncfs(fd);
+	close(fd);
 }
 
 static void drop_caches(void)
@@ -162,8 +199,11 @@ static int run_one(struct place *places, const struct op *op, int ctl)
 		got = run_behind(places, op, ctl);
 	else
 		got = op->kind->run(&places[MOUNT], op);
+	hold_backing(places, op);
 	want = op->kind->run(&places[SECOND], op);
 	found = same_result(got, want) ? 0 : differs("result", op->a, SECOND, got, want);
+	if (differ_late)
+		sync_mount(&places[MOUNT]);
 	found = found || look_around(places, op);
 	be(0);
 	return found;

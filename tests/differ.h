@@ -36,7 +36,7 @@ struct op {
 	unsigned int user;
 	bool behind;		/* the mount: done in the backing folder */
 	bool thorough;		/* contents and extended attributes are looked at */
-	unsigned int looks;	/* a bit for each name that is looked at after it */
+	unsigned int looks;	/* a bit for each name that is looked at after it, and for held files */
 	char a[24], b[24], c[24];	/* c is only looked at */
 	uint64_t arg;
 };
@@ -50,7 +50,12 @@ struct op_kind {
 /* Who may open a pipe is found out by its file system, or by nobody. */
 static bool differ_no_pipes;
 
+static bool differ_acl;	/* access control lists are set */
+
 static const uid_t differ_uids[DIFFER_USERS] = { 0, 1000, 1001 };
+
+/* The second user is in the third one's group as well. */
+static const gid_t differ_group = 1001;
 
 /* The path of an operation's name in a place. There are two at a time. */
 static const char *at(const struct place *p, const char *rel)

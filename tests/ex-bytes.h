@@ -12,7 +12,8 @@
 
 #define EX_BUF		(4u << 20)
 
-static unsigned char ex_a[EX_BUF], ex_b[EX_BUF];
+/* As O_DIRECT wants them. */
+static _Alignas(4096) unsigned char ex_a[EX_BUF], ex_b[EX_BUF];
 
 /* xorshift64*: the same sequence everywhere. */
 static uint64_t ex_random(uint64_t *state)

@@ -10,6 +10,7 @@
  *     --as-caller	SOURCE's permissions decide, for who asks (root only)
  *     --keep-cache	keep cached pages at open
  *     --writeback	let the kernel collect writes
+ *     --acl		let the kernel heed access control lists
  *
  * .ctl in the root takes commands, see mirror-data.h.
  */
@@ -28,6 +29,8 @@ static void mirror_init(void *userdata, struct fuse_conn_info *conn)
 	(void)userdata;
 	if (mirror_writeback)
 		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
+	if (mirror_acl)
+		conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;
 }
 
 static const struct fuse_lowlevel_ops mirror_ops = {
@@ -69,7 +72,7 @@ static const struct fuse_lowlevel_ops mirror_ops = {
 static int usage(void)
 {
 	fprintf(stderr, "usage: fs-mirror SOURCE [-f] [-s] [-o OPTS] [--timeout=SEC] [--as-caller]\n"
-		"       [--keep-cache] [--writeback] MOUNTPOINT\n");
+		"       [--keep-cache] [--writeback] [--acl] MOUNTPOINT\n");
 	return -1;
 }
 
@@ -77,7 +80,8 @@ static int parse(int argc, char **argv, struct fuse_args *args)
 {
 	static const struct option longs[] = {
 		{ "as-caller", 0, &mirror_as_caller, 1 }, { "writeback", 0, &mirror_writeback, 1 },
-		{ "keep-cache", 0, &mirror_keep_cache, 1 }, { "timeout", 1, NULL, 't' }, { 0 },
+		{ "keep-cache", 0, &mirror_keep_cache, 1 }, { "acl", 0, &mirror_acl, 1 },
+		{ "timeout", 1, NULL, 't' }, { 0 },
 	};
 	int c;
 

@@ -12,13 +12,12 @@
 #define MIRROR_DATA_H
 
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include "mirror-name.h"
 
 static struct fuse_session *mirror_session;
-static int mirror_writeback, mirror_keep_cache;
+static int mirror_writeback, mirror_keep_cache, mirror_acl;
 
 static int fd_of(fuse_ino_t ino, const struct fuse_file_info *fi)
 {

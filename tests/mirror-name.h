@@ -8,19 +8,37 @@
 
 #include <dirent.h>
 #include <sys/fsuid.h>
+#include <sys/syscall.h>
 
 #include "mirror-node.h"
 
+#define GROUPS	32	/* of a caller, at most */
+
 static int mirror_as_caller;	/* the source's permissions are for who asks */
 static double mirror_timeout;
+
+/* Of this thread alone, which the library's function is not. */
+static void set_groups(int n, const gid_t *groups)
+{
+	static __thread int have;
+
+	if ((n > 0 || have > 0) && syscall(SYS_setgroups, n > 0 ? n : 0, groups))
+		abort();
+	have = n;
+}
 
 /* Makes a file as who asks; with --as-caller, does everything so. */
 static void become(fuse_req_t req, bool makes)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
+	gid_t groups[GROUPS];
+	int n;
+
 	if (!makes && !mirror_as_caller)
 		return;
+	n = ctx->uid ? fuse_req_getgroups(req, GROUPS, groups) : 0;
+	set_groups(n > GROUPS ? GROUPS : n, groups);
 	setfsgid(ctx->gid);
 	setfsuid(ctx->uid);
 }
@@ -32,6 +50,7 @@ static void become_self(void)
 
 	setfsuid(0);
 	setfsgid(0);
+	set_groups(0, NULL);
 	errno = err;
 }
 

@@ -3,19 +3,23 @@
  * prog-differ.c - the differential tester.
  *
  *   prog-differ MOUNT BACKING SECOND [--seed N] [--ops N] [--procs N] [--users N]
- *               [--behind N] [--wait MS] [--notify] [--any-error]
+ *               [--behind N] [--wait MS] [--notify] [--late] [--any-error]
+ *               [--acl]
  *
  * MOUNT shows BACKING; SECOND is a folder of the same file system as BACKING. A
  * random sequence of operations is done on MOUNT and on SECOND. Whatever they
  * return, and after each what the names it had to do with show, must be the same
  * in all three. With --behind so many of 1,000 operations are done in BACKING in
  * place of MOUNT, and have to be seen after --wait milliseconds, or at once if the
- * file system is told (--notify, fs-mirror's .ctl), or at once.
+ * file system is told (--notify, fs-mirror's .ctl), or at once. With --late, what
+ * is written is in BACKING only after a sync, which comes before each look, and the
+ * mount has times of its own: for a kernel that collects writes.
  *
  * With --procs so many sequences run at the same time, each in a folder of its
  * own, and beside them as many that share one, which is looked at when all have
- * ended. --users 3 does them as root and two others. --any-error is for file
- * systems that decide permissions themselves, and may find another reason first.
+ * ended. --users 3 does them as root and two others, one of whom is in the other's
+ * group. --any-error is for file systems that decide permissions themselves, and may
+ * find another reason first. --acl sets access control lists, too.
  *
  * The same arguments give the same sequences. One with a difference is shortened
  * as far as it still shows one, and printed. Leaves with 0, 1 for a difference or
@@ -220,8 +224,11 @@ static int run_all(void)
 	int found = 0;
 
 	while (done < setup.ops && !found) {
-		found = run_round(round++, SEQUENCE);
-		done += SEQUENCE * per_op;
+		unsigned int count = (setup.ops - done + per_op - 1) / per_op;
+
+		count = count < SEQUENCE ? count : SEQUENCE;
+		found = run_round(round++, count);
+		done += count * per_op;
 	}
 	printf("# differ: %u operations, seed %llu, %u processes, %u users: %s\n", done,
 	       (unsigned long long)setup.seed, per_op, setup.users,
@@ -232,7 +239,7 @@ static int run_all(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: prog-differ MOUNT BACKING SECOND [--seed N] [--ops N] [--procs N]\n"
-		"       [--users N] [--behind N] [--wait MS] [--notify] [--any-error]\n");
+		"       [--users N] [--behind N] [--wait MS] [--notify] [--late] [--any-error] [--acl]\n");
 	return 2;
 }
 
@@ -241,7 +248,8 @@ static int parse(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "procs", 1, 0, 'p' },
 		{ "users", 1, 0, 'u' }, { "behind", 1, 0, 'b' }, { "wait", 1, 0, 'w' },
-		{ "notify", 0, 0, 'y' }, { "any-error", 0, 0, 'x' }, { 0 },
+		{ "notify", 0, 0, 'y' }, { "late", 0, 0, 'l' }, { "any-error", 0, 0, 'x' },
+		{ "acl", 0, 0, 'a' }, { 0 },
 	};
 	int c;
 
@@ -255,6 +263,8 @@ static int parse(int argc, char **argv)
 		case 'w': setup.wait_ms = (unsigned int)atoi(optarg); break;
 		case 'y': setup.notify = true; break;
 		case 'x': setup.any_error = differ_no_pipes = true; break;
+		case 'l': differ_late = true; break;
+		case 'a': differ_acl = true; break;
 		default: return -1;
 		}
 	}

@@ -46,10 +46,10 @@ KERNEL=,default_permissions	# who checks them
 differ "no cache" none $KERNEL "" --users 3 --behind 50
 differ "no cache, in parallel" none $KERNEL "" --users 3 --procs 2
 differ "its timeouts" auto $KERNEL --timeout=0.02 --users 3 --behind 5 --wait 40
-differ "its timeouts, told" auto $KERNEL --timeout=100 --users 3 --behind 50 --notify
+differ "its timeouts, told" auto $KERNEL "--timeout=100 --acl" --users 3 --behind 50 --notify --acl
 differ "always" always $KERNEL "" --users 3 --procs 2
-differ "always, told" always $KERNEL "" --users 3 --behind 50 --notify
-differ "always, collected writes" always $KERNEL --writeback --users 3
+differ "always, told" always $KERNEL --acl --users 3 --behind 50 --notify --acl
+differ "always, collected writes" always $KERNEL --writeback --users 3 --late
 differ "its permissions" auto "" --as-caller --users 3 --any-error --behind 50
 
 shim_finish
