@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TEST_SECONDS	600
@@ -101,6 +102,7 @@ static void exec_test(const char *path)
 
 static void run_test(const char *path)
 {
+	time_t begin = time(NULL);
 	char what[400];
 	int status = 0;
 	pid_t pid;
@@ -116,6 +118,7 @@ static void run_test(const char *path)
 		;
 	snprintf(what, sizeof(what), "%s ended well (status %#x)", path, status);
 	report(status == 0, what);
+	printf("# it took %ld s\n", (long)(time(NULL) - begin));
 }
 
 static int is_test(const struct dirent *d)

@@ -28,8 +28,9 @@ start() {
 # forgot no more than it had looked up.
 stop() { umount "$1" && soon not kill -0 "$fs" && wait "$fs"; }
 
+# $EXERCISE_OPS are its operations.
 exercise() {
-	prog-exercise "$1" - --seed "${2:-7}" --ops 300 --skip many --seconds 150 > /tmp/exercise 2>&1
+	prog-exercise "$1" - --seed "${2:-7}" --ops "${EXERCISE_OPS:-300}" --skip many --seconds 150 > /tmp/exercise 2>&1
 	status=$?
 	grep -E '^(fail|skip)' /tmp/exercise | sed 's/^/# /'
 	return $status

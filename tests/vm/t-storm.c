@@ -7,7 +7,12 @@
  *
  * Nobody counts on any result but these: whatever is called returns, a file system
  * that was asked to end does end, which ours do not if more was forgotten than
- * they had counted, and at the end a mount works. The kernel's log tells the rest.
+ * they had counted, connections got another policy in place of theirs at least once
+ * a second, and at the end a mount works. The kernel's log tells the rest.
+ *
+ * The generic policy is loaded before the time begins, since that takes a debug
+ * kernel minutes, and taken away under load in the middle of it. The others come and
+ * go all the time; in the second half the driver can go as well when they are away.
  */
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -27,11 +32,18 @@
 struct mounted {
 	char dir[32], source[32];
 	int dev;
+	unsigned int policy;	/* of those below; 0 for none */
 	pid_t daemon, users[USERS];
 };
 
-static time_t end_time;
+/* What all processes together have done. */
+struct done {
+	unsigned long chosen, replaced, refused;
+};
+
+static time_t begin_time, end_time;
 static uint64_t state;
+static struct done *done;
 
 static unsigned int draw(unsigned int n)
 {
@@ -107,17 +119,23 @@ static int mount_one(struct mounted *m)
 	return 0;
 }
 
-static void choose(int dev)
+static void choose(struct mounted *m)
 {
-	static const char *const names[] = {
-		"generic", "generic", "generic", "count", "deny", "slow", "", "none",
-	};
+	static const char *const names[] = { "", "generic", "count", "deny", "slow", "none" };
+	unsigned int drawn = draw(8), which = drawn < 6 ? drawn : 1;
 	struct efuse_policy policy = {
 		.size = sizeof(policy), .param = { draw(4), draw(3) * 10000000 },
 	};
 
-	strcpy(policy.name, names[draw(sizeof(names) / sizeof(*names))]);
-	ioctl(dev, EFUSE_IOC_POLICY, &policy);
+	strcpy(policy.name, names[which]);
+	if (ioctl(m->dev, EFUSE_IOC_POLICY, &policy)) {
+		__sync_fetch_and_add(&done->refused, 1);
+		return;
+	}
+	__sync_fetch_and_add(&done->chosen, 1);
+	if (m->policy && which && m->policy != which)
+		__sync_fetch_and_add(&done->replaced, 1);
+	m->policy = which;
 }
 
 /* Until a daemon that was asked to end has ended; 0 if it did well. */
@@ -176,7 +194,7 @@ static int end_mount(struct mounted *m)
 	if (how == 1)
 		umount2(m->dir, MNT_FORCE);
 	if (how <= 2)
-		choose(m->dev);
+		choose(m);
 	close(m->dev);
 	if (how == 3)
 		umount2(m->dir, MNT_DETACH);
@@ -202,13 +220,14 @@ static int one_life(struct mounted *m)
 		nap(20);	/* the driver is just away */
 		return 0;
 	}
+	m->policy = 0;
 	if (draw(2))
-		choose(m->dev);
+		choose(m);
 	m->daemon = start_daemon(m);
 	for (int i = 0; i < USERS; i++)
 		m->users[i] = start_user(m);
 	for (unsigned int i = draw(150); i && goes_on(); i--) {
-		choose(m->dev);
+		choose(m);
 		nap(draw(12));
 	}
 	return end_mount(m);
@@ -249,26 +268,34 @@ static void run_quietly(const char *a, const char *b)
 
 static int loader(int who)
 {
-	/* Generic last, and seldom: it takes the verifier minutes on a debug kernel. */
-	static const char *const names[] = { "count", "deny", "slow", "generic" };
+	static const char *const names[] = { "count", "deny", "slow" };
 	char path[64];
 	int calls = 0;
 
 	(void)who;
 	for (; goes_on(); calls++) {
-		const char *name = names[calls < 4 ? calls : (int)draw(draw(8) ? 3 : 4)];
+		const char *name = names[calls < 3 ? calls : (int)draw(3)];
 
 		snprintf(path, sizeof(path), "/lib/bpf/%s.bpf.o", name);
-		if (calls < 4 || draw(3))
+		if (calls < 3 || draw(3))
 			run_quietly(path, NULL);
 		else
 			run_quietly("-u", name);
 		nap(draw(50));
 	}
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		run_quietly("-u", names[i]);
 	printf("# storm: %d policies loaded or removed\n", calls);
 	fflush(stdout);
+	return 0;
+}
+
+static int taker(int who)
+{
+	(void)who;
+	while (time(NULL) < begin_time + (end_time - begin_time) / 2)
+		nap(100);
+	run_quietly("-u", "generic");
 	return 0;
 }
 
@@ -308,18 +335,33 @@ static pid_t begin(int (*run)(int), int who)
 
 static int storm(void)
 {
-	pid_t pids[MOUNTERS + 2];
+	int (*const others[])(int) = { loader, taker, remover };
+	const int count = MOUNTERS + (int)(sizeof(others) / sizeof(*others));
+	pid_t pids[MOUNTERS + sizeof(others) / sizeof(*others)];
 	int bad = 0;
 
-	for (int i = 0; i < MOUNTERS; i++)
-		pids[i] = begin(mounter, i);
-	pids[MOUNTERS] = begin(loader, 0);
-	pids[MOUNTERS + 1] = begin(remover, 0);
+	for (int i = 0; i < count; i++)
+		pids[i] = begin(i < MOUNTERS ? mounter : others[i - MOUNTERS], i);
 	while (goes_on())
 		nap(200);
-	for (int i = 0; i < MOUNTERS + 2; i++)
+	for (int i = 0; i < count; i++)
 		bad |= await(pids[i]);
+	printf("# storm: %lu policies chosen, %lu times in place of another, and %lu refused\n",
+	       done->chosen, done->replaced, done->refused);
 	return bad;
+}
+
+/* The time begins when the policy is loaded that takes long. */
+static int prepare(int seconds)
+{
+	done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	setenv("EFUSE_POLICY_LOADER", "/bin/efuse-policy", 1);
+	if (done == MAP_FAILED || (symlink("/proc/self/fd", "/dev/fd") && errno != EEXIST))
+		return -1;
+	run_quietly("/lib/bpf/generic.bpf.o", NULL);
+	begin_time = time(NULL);
+	end_time = begin_time + seconds;
+	return 0;
 }
 
 static int works(void)
@@ -339,14 +381,14 @@ static int works(void)
 
 int main(void)
 {
-	const char *seconds = getenv("STORM_SECONDS"), *seed = getenv("STORM_SEED");
+	const char *wanted = getenv("STORM_SECONDS"), *seed = getenv("STORM_SEED");
+	int seconds = wanted ? atoi(wanted) : 20;
 
 	state = seed ? strtoull(seed, NULL, 0) * 2 + 1 : 20240611;
-	end_time = time(NULL) + (seconds ? atoi(seconds) : 20);
-	setenv("EFUSE_POLICY_LOADER", "/bin/efuse-policy", 1);
-	if (symlink("/proc/self/fd", "/dev/fd") && errno != EEXIST)
+	if (prepare(seconds))
 		return 2;
 	tap_ok("everything returned, and ended well", storm() == 0);
+	tap_ok("a policy took another one's place every second", done->replaced >= (unsigned long)seconds);
 	tap_is("a mount afterwards", works(), 0);
 	return tap_finish();
 }
