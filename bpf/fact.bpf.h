@@ -24,7 +24,9 @@
  * The last byte says of what kind. An extended attribute's name that is remembered
  * has its zero there.
  */
-enum { ASK_XATTR, ASK_LIST, ASK_LINK, ASK_ACCESS, ASK_SPACE, ASK_KEPT, ASK_OPEN };
+enum {
+	ASK_XATTR, ASK_LIST, ASK_LINK, ASK_ACCESS, ASK_SPACE, ASK_KEPT, ASK_OPEN, ASK_HANDLE,
+};
 
 struct question {
 	union {

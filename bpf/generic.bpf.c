@@ -17,6 +17,7 @@
  * are locks, is not answered, but left out from the open on.
  */
 #include "fact.bpf.h"
+#include "listing.bpf.h"
 #include "name.bpf.h"
 #include "node.bpf.h"
 
@@ -573,15 +574,18 @@ void BPF_PROG(generic_reply, struct efuse_request *req, int err)
 	switch (req->opcode) {
 	case FUSE_READ:
 	case FUSE_READDIR:
-	case FUSE_READDIRPLUS:
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
+		break;
+	case FUSE_READDIRPLUS:
+		listing_learn(req);
 		break;
 	case FUSE_OPEN:
 		opened(req);
 		break;
 	case FUSE_OPENDIR:
+		listing_opened(req);
 		keep_pages(req, FOPEN_CACHE_DIR);
 		break;
 	default:

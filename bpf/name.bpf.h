@@ -38,13 +38,18 @@ struct {
 	__type(value, struct name);
 } names SEC(".maps");
 
+static __always_inline bool name_is_dots(const struct name_text *text)
+{
+	return text->text[0] == '.' &&
+	       (!text->text[1] || (text->text[1] == '.' && !text->text[2]));
+}
+
 /* The name in an argument, false if it is too long or a dot. */
 static __always_inline bool name_text(struct efuse_request *req, __u32 arg, struct name_text *text)
 {
 	if (efuse_arg_copy(req, arg, 0, text, sizeof(*text)) < 0 || text->text[NAME_BYTES - 1])
 		return false;
-	return text->text[0] != '.' ||
-	       (text->text[1] && (text->text[1] != '.' || text->text[2]));
+	return !name_is_dots(text);
 }
 
 static __always_inline struct name *name_at(struct efuse_request *req, __u64 parent,

@@ -55,15 +55,35 @@ static inline int copy_from(const void *value, u32 size, u32 off, void *dst, u32
 	return off > size ? -ERANGE : (int)n;
 }
 
-/* A request whose reply is in one page that nobody else has yet: READLINK. */
-static void *page_of(struct fuse_args *args, u32 size)
+/* The page that a link's target is in, NULL for anything else. */
+static struct page *link_page(const struct fuse_args_pages *ap, u32 size)
 {
-	struct fuse_args_pages *ap = container_of(args, struct fuse_args_pages, args);
-
-	if (args->opcode != FUSE_READLINK || ap->uses_folios || ap->num_pages != 1 ||
+	if (ap->args.opcode != FUSE_READLINK || ap->uses_folios || ap->num_pages != 1 ||
 	    ap->descs[0].offset || size > ap->descs[0].length)
 		return NULL;
-	return kmap_local_page(ap->pages[0]);
+	return ap->pages[0];
+}
+
+/* The same of what a folder has in it. */
+static struct page *folder_page(const struct fuse_args_pages *ap, u32 size)
+{
+	if (!ap->uses_folios || ap->num_folios != 1 || ap->folio_descs[0].offset ||
+	    size > min(ap->folio_descs[0].length, PAGE_SIZE))
+		return NULL;
+	return folio_page(ap->folios[0], 0);
+}
+
+/* A reply in one page that nobody else has yet, mapped; NULL for any other. */
+static void *map_reply(const struct fuse_args *args, u32 size)
+{
+	const struct fuse_args_pages *ap = container_of_const(args, struct fuse_args_pages, args);
+	struct page *page;
+
+	if (args->opcode == FUSE_READDIR || args->opcode == FUSE_READDIRPLUS)
+		page = folder_page(ap, size);
+	else
+		page = link_page(ap, size);
+	return page ? kmap_local_page(page) : NULL;
 }
 
 __bpf_kfunc_start_defs();
@@ -162,7 +182,8 @@ __bpf_kfunc const u8 *efuse_out(struct efuse_request *req, u32 index,
  * @dst: where to; what the part has no bytes for is zeroed
  * @dst__sz: bytes there
  *
- * The target of a symbolic link, which is in a page, can be copied as well.
+ * The target of a symbolic link and the entries of a folder, which are in a page,
+ * can be copied as well.
  *
  * Return: the bytes copied, -ENOENT if it is not there or in other pages, -ERANGE
  * if @off is behind it
@@ -180,7 +201,7 @@ __bpf_kfunc int efuse_out_copy(struct efuse_request *req, u32 index, u32 off,
 	memset(dst, 0, dst__sz);
 	if (p->stage != EFUSE_STAGE_REPLIED || !p->args->out_pages || index)
 		return -ENOENT;
-	page = page_of(p->args, p->args->out_args[0].size);
+	page = map_reply(p->args, p->args->out_args[0].size);
 	if (!page)
 		return -ENOENT;
 	ret = copy_from(page, p->args->out_args[0].size, off, dst, dst__sz);
@@ -190,7 +211,7 @@ __bpf_kfunc int efuse_out_copy(struct efuse_request *req, u32 index, u32 off,
 
 /**
  * efuse_keep - what the reply's slot is to find in the request's cookie
- * @req: a request, in its slot
+ * @req: a request, in its slot; in the reply's it is changed for the rest of that
  * @cookie: any number
  *
  * It is 0 there if this policy was not asked, or has missed anything since.
@@ -290,7 +311,7 @@ __bpf_kfunc int efuse_reply(struct efuse_request *req, const void *src, u32 src_
 	if (err)
 		return err;
 	if (p->args->out_pages) {
-		page = page_of(p->args, src__sz);
+		page = p->args->opcode == FUSE_READLINK ? map_reply(p->args, src__sz) : NULL;
 		if (!page)
 			return -EOPNOTSUPP;
 	}

@@ -9,13 +9,19 @@
  *   ask remove PATH NAME
  *   ask access PATH MODE       as access(2)
  *   ask files PATH             how many more files there can be
+ *   ask listed PATH COMMAND    how many names a folder has that is opened, before the
+ *                              shell's COMMAND, and read after it
+ *
+ *   ask as ID QUESTION...      one of these, ID being user and group for file access
  *
  * Leaves with the errno of a call that failed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -74,6 +80,19 @@ static int files(char **arg)
 	return 0;
 }
 
+static int listed(char **arg)
+{
+	DIR *dir = opendir(arg[0]);
+	int n = 0;
+
+	if (!dir || system(arg[1]))
+		return 1;
+	while (readdir(dir))
+		n++;
+	printf("%d\n", n);
+	return closedir(dir) < 0;
+}
+
 static const struct {
 	const char *verb;
 	int args;
@@ -81,10 +100,27 @@ static const struct {
 } verbs[] = {
 	{ "get", 2, get }, { "list", 1, list }, { "size", 1, size }, { "set", 3, set },
 	{ "remove", 2, take }, { "access", 2, may }, { "files", 1, files },
+	{ "listed", 2, listed },
 };
+
+/* These calls do not say whether they did it: the same again does. */
+static int become(const char *id)
+{
+	unsigned int number = (unsigned int)atoi(id);
+
+	setfsgid(number);
+	setfsuid(number);
+	return setfsgid(number) != (int)number || setfsuid(number) != (int)number;
+}
 
 int main(int argc, char **argv)
 {
+	if (argc > 3 && strcmp(argv[1], "as") == 0) {
+		if (become(argv[2]))
+			return 255;
+		argc -= 2;
+		argv += 2;
+	}
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(argv[1], verbs[i].verb) == 0 && argc == verbs[i].args + 2)
 			return verbs[i].call(argv + 2) ? errno : 0;
