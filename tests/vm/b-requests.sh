@@ -8,7 +8,7 @@
 # bench-requests).
 . /tests/lib.sh
 
-: "${FILES:=2000}"
+: "${FILES:=2000}" "${DAEMONS:=bindfs,static,go}"
 export PATH=/bin:/usr/bin EFUSE_SHIM=/lib/libefuse-shim.so
 
 # --- file systems on /mnt/b ---------------------------------------------------
@@ -41,11 +41,14 @@ by_hand() {	# DEVICE TYPE COMMAND...
 }
 static_plain() { begin fuse; by_hand /dev/fuse fuse fs-mem-static -f; }
 static_policy() { begin efuse; POLICY=generic:1 by_hand /dev/efuse efuse fs-mem-static -f; }
-go() {
+go() {	# DEVICE TYPE OPTION...
+	go_device=$1 go_type=$2
+	shift 2
 	gocryptfs -init -q -scryptn 10 -passfile /tmp/pass /tmp/back > /tmp/log 2>&1 &&
-		by_hand "$1" "$2" gocryptfs -fg -q -scryptn 10 -passfile /tmp/pass /tmp/back
+		by_hand "$go_device" "$go_type" gocryptfs "$@" -fg -q -scryptn 10 -passfile /tmp/pass /tmp/back
 }
-go_plain() { begin fuse; go /dev/fuse fuse; }
+go_plain() { begin fuse; go /dev/fuse fuse -sharedstorage; }	# all times 0
+go_own() { begin fuse; go /dev/fuse fuse; }
 go_policy() { begin efuse; POLICY=generic:1 go /dev/efuse efuse; }
 
 # --- workloads ----------------------------------------------------------------
@@ -99,14 +102,19 @@ counted() {
 	printf '# requests: %-12s %-14s %6d:%s\n' "$2" "$1" "$all" "$line"
 }
 fewer() { [ -n "$all" ] && [ $((all * 100)) -le $((plain * (100 - $1))) ]; }
-percent() { [ -z "$all" ] || echo "# $((100 - (all * 1000 / plain + 5) / 10)) % fewer, $all of $plain"; }
+percent() {
+	for than in "$plain" "$own"; do
+		[ -z "$all" ] || echo "# $((100 - (all * 1000 / than + 5) / 10)) % fewer, $all of $than"
+	done
+}
 
 # compare DAEMON WORKLOAD PREPARATION PERCENT
 compare() {
 	ok "$1, plain: $2" counted "$1_plain" "$2" "$3"
 	plain=${all:-1} shim=
+	[ "$1" = static ] || ok "$1, with its own times: $2" counted "$1_own" "$2" "$3"
+	own=$all
 	if [ "$1" = bindfs ]; then
-		ok "$1, with its own times: $2" counted bindfs_own "$2" "$3"
 		ok "$1, shim alone: $2" counted bindfs_shim "$2" "$3"
 		shim=$all
 	fi
@@ -124,9 +132,8 @@ chmod 666 /dev/fuse
 echo secret > /tmp/pass
 : > /tmp/log
 ok "the policy is loaded" efuse load /lib/bpf/generic.bpf.o
-daemons="bindfs static"
-if [ -x /usr/bin/gocryptfs ]; then daemons="$daemons go"; else echo "ok - go # SKIP no gocryptfs"; fi
-for daemon in $daemons; do
+[ -x /usr/bin/gocryptfs ] || { echo "ok - go # SKIP no gocryptfs"; DAEMONS=${DAEMONS%,go}; }
+for daemon in $(echo "$DAEMONS" | tr , ' '); do
 	compare "$daemon" second_walk first_walk 98
 	compare "$daemon" build no_walk 75
 	ok "$daemon, plain: writes" counted "${daemon}_plain" writes before_writes
