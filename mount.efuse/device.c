@@ -8,6 +8,8 @@
 
 #include <grp.h>
 #include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include "mount.efuse/hello.h"
@@ -54,6 +56,29 @@ int device_check_efuse(struct efuse_hello *answer, struct msg *why)
 	if (fd >= 0)
 		close(fd);
 	return fd < 0 ? fd : 0;
+}
+
+int device_read_state(dev_t dev, struct efuse_state *state, struct msg *why)
+{
+	struct efuse_state got = {
+		.size = sizeof(got), .major = major(dev), .minor = minor(dev),
+	};
+	__cleanup(closep) int fd = -1;
+
+	*state = (struct efuse_state){ .size = 0 };
+	fd = hello_open(NULL, why);
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, EFUSE_IOC_STATE, &got) == 0) {
+		got.name[sizeof(got.name) - 1] = '\0';
+		*state = got;
+		return 0;
+	}
+	if (errno == ENOTTY)
+		return msg_set(why, -ENOTTY, "the efuse driver is too old to tell");
+	if (errno == EACCES)
+		return msg_set(why, -EACCES, "it lets this user not in; root can tell");
+	return msg_set_errno(why, -errno, "the efuse driver does not tell");
 }
 
 void device_describe(const struct efuse_hello *hello, char *text, size_t size)

@@ -5,9 +5,12 @@
 #ifndef EFUSE_DEVICE_H
 #define EFUSE_DEVICE_H
 
+#include <sys/types.h>
+
 #include "mount.efuse/msg.h"
 
 struct efuse_hello;
+struct efuse_state;
 
 #define DEVICE_FUSE		"/dev/fuse"
 #define DEVICE_ENABLE_URING	"/sys/module/fuse/parameters/enable_uring"
@@ -33,6 +36,14 @@ int device_check_efuse(struct efuse_hello *answer, struct msg *why);
  * "protocol version 1, policies". TEXT has SIZE bytes, 80 are enough.
  */
 void device_describe(const struct efuse_hello *hello, char *text, size_t size);
+
+/*
+ * What the mount of the efuse driver with that device number has chosen, in STATE.
+ * Does not reach the mounted file system. Returns 0, or with the words in WHY:
+ * -ENOTTY (the driver is older than the question), -EACCES (it is not for this user
+ * to know), or another -errno; STATE is empty then.
+ */
+int device_read_state(dev_t dev, struct efuse_state *state, struct msg *why);
 
 /* Is there an efuse.ko that modprobe(8) finds for the running kernel? */
 bool device_module_installed(void);

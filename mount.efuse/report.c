@@ -15,6 +15,7 @@
 #include "mount.efuse/opcode.h"
 #include "mount.efuse/report.h"
 #include "mount.efuse/util.h"
+#include "shim/config.h"
 
 #define ROWS_MAX	STATS_OPS
 
@@ -92,6 +93,49 @@ static void show_driver(FILE *out, const struct fusemount *mount)
 	fputs("the kernel's own: ", out);
 	report_text(out, err ? why.text : "the efuse driver is there, but was not when this was mounted, "
 		    "or not asked for; efuse.driver=efuse asks");
+	fputc('\n', out);
+}
+
+/* What the parameters mean to the generic policy; others' are their own. */
+static void show_param(FILE *out, const struct efuse_state *state)
+{
+	unsigned int entries = config_param_entries(state->param[0]);
+
+	if (!streq(state->name, CONFIG_POLICY)) {
+		fprintf(out, ", parameters %#" PRIx64 " and %#" PRIx64, (uint64_t)state->param[0],
+			(uint64_t)state->param[1]);
+		return;
+	}
+	switch (state->param[0] & 0xff) {
+	case CONFIG_MODE_AUTO:
+		fputs(", auto (as the program says)", out);
+		break;
+	case CONFIG_MODE_ALWAYS:
+		fputs(", always (until changed through the mount)", out);
+		break;
+	case CONFIG_MODE_TIMEOUT:
+		fprintf(out, ", for %g s", (double)state->param[1] / 1e9);
+		break;
+	}
+	if (entries)
+		fprintf(out, ", up to %u entries", entries);
+}
+
+static void show_policy(FILE *out, const struct fusemount *mount)
+{
+	struct efuse_state state;
+	struct msg why;
+	int err;
+
+	if (!mounts_is_efuse(mount->fstype))
+		return;
+	err = device_read_state(mount->dev, &state, &why);
+	label(out, "policy");
+	if (err)
+		fputs("unknown: ", out);
+	report_text(out, err ? why.text : state.name[0] ? state.name : "none");
+	if (state.name[0])
+		show_param(out, &state);
 	fputc('\n', out);
 }
 
@@ -257,6 +301,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 
 	show_where(out, mount);
 	show_driver(out, mount);
+	show_policy(out, mount);
 	if (!file) {
 		show_plain(out, mount);
 		return;

@@ -3,6 +3,7 @@
  * reportjson.c - what `efuse status --json` shows about a mount. The keys are
  * documented in efuse(1); keys are added, none is renamed or removed.
  */
+#include <linux/efuse.h>
 #include <sys/sysmacros.h>
 
 #include "mount.efuse/device.h"
@@ -37,6 +38,22 @@ static void put_driver(struct json *j, const struct fusemount *mount)
 	if (!efuse)
 		device_check_efuse(NULL, &why);
 	json_string(j, "driver_reason", why.text);
+}
+
+static void put_policy(struct json *j, const struct fusemount *mount)
+{
+	struct efuse_state state;
+	struct msg why;
+
+	if (!mounts_is_efuse(mount->fstype) || device_read_state(mount->dev, &state, &why)) {
+		json_null(j, "policy");
+		return;
+	}
+	json_string(j, "policy", state.name);
+	json_open(j, "policy_param", '[');
+	for (int i = 0; i < EFUSE_PARAMS; i++)
+		json_number(j, NULL, state.param[i]);
+	json_close(j, ']');
 }
 
 static void put_daemon(struct json *j, const struct stats_head *head)
@@ -167,6 +184,7 @@ void report_json(struct json *j, const struct fusemount *mount)
 	json_open(j, NULL, '{');
 	put_where(j, mount);
 	put_driver(j, mount);
+	put_policy(j, mount);
 	json_bool(j, "efuse", mount->stats != NULL);
 	if (mount->stats)
 		put_stats(j, mount->stats);

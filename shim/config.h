@@ -119,6 +119,14 @@ static inline uint64_t config_entries_param(unsigned int entries)
 	return bits << 8;
 }
 
+/* The entries that param[0] of the policy allows, 0 for no bound. */
+static inline unsigned int config_param_entries(uint64_t param)
+{
+	unsigned int bits = param >> 8 & 31;
+
+	return bits ? 4U << bits : 0;
+}
+
 /*
  * Can the fusermount3 at PATH mount for this process? It works as root's program,
  * or for root; a nosuid file system takes that away. May change errno.

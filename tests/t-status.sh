@@ -113,7 +113,7 @@ if command -v jq >/dev/null; then
 	is "keys" "$(json "$T/m" | jq -c '.mounts[0]|keys')" "$(printf '%s' \
 		'["also","cache","cache_changed","cache_negative","cache_ns","cache_opens","channel","cores","dev","device","driver","driver_reason","efuse","errors","idle_backoffs","idle_class",' \
 		'"malformed","max_write","mean_us","migrations","notifications","ops","p50_us","p90_us",' \
-		'"p99_us","payload_size","pid","program","protocol","reason","replies","requests",' \
+		'"p99_us","payload_size","pid","policy","program","protocol","reason","replies","requests",' \
 		'"shared","single","sleeps","source","spins","state","syscalls",' \
 		'"syscalls_per_request","target","threads","type","user"]')"
 else

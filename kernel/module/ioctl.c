@@ -6,6 +6,8 @@
 #include "../fuse_i.h"
 #include "policy.h"
 
+#include <linux/capability.h>
+#include <linux/kdev_t.h>
 #include <linux/uaccess.h>
 
 static int size_check(u32 size, size_t want)
@@ -84,6 +86,59 @@ static long ioctl_policy(struct file *file, const struct efuse_policy __user *ar
 	return efuse_ops_attach(fud->fc, policy.name, policy.param);
 }
 
+static int state_check(const struct efuse_state *state)
+{
+	if (state->flags || memchr_inv(state->reserved, 0, sizeof(state->reserved)))
+		return -EINVAL;
+	if (state->major != MAJOR(MKDEV(state->major, 0)) || state->minor != MINOR(state->minor))
+		return -ENODEV;
+	return 0;
+}
+
+/* The connection of that number, referenced: as long as it is listed, its mount has one. */
+static struct fuse_conn *get_conn(dev_t dev)
+{
+	struct fuse_conn *fc, *found = NULL;
+
+	mutex_lock(&fuse_mutex);
+	list_for_each_entry(fc, &fuse_conn_list, entry) {
+		if (fc->dev == dev) {
+			found = fuse_conn_get(fc);
+			break;
+		}
+	}
+	mutex_unlock(&fuse_mutex);
+	return found;
+}
+
+static int state_answer(struct efuse_state *state)
+{
+	struct fuse_conn *fc = get_conn(MKDEV(state->major, state->minor));
+	int err = 0;
+
+	if (!fc)
+		return -ENODEV;
+	if (fuse_allow_current_process(fc) || capable(CAP_SYS_ADMIN))
+		efuse_ops_chosen(fc, state->name, state->param);
+	else
+		err = -EACCES;
+	fuse_conn_put(fc);
+	return err;
+}
+
+static long ioctl_state(struct efuse_state __user *argp)
+{
+	struct efuse_state state;
+	int err;
+
+	if (copy_from_user(&state, argp, sizeof(state)))
+		return -EFAULT;
+	err = size_check(state.size, sizeof(state)) ?: state_check(&state) ?: state_answer(&state);
+	if (err)
+		return err;
+	return copy_to_user(argp, &state, sizeof(state)) ? -EFAULT : 0;
+}
+
 long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 {
 	switch (cmd) {
@@ -91,6 +146,8 @@ long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 		return ioctl_hello(argp);
 	case EFUSE_IOC_POLICY:
 		return ioctl_policy(file, argp);
+	case EFUSE_IOC_STATE:
+		return ioctl_state(argp);
 	default:
 		return -ENOTTY;
 	}

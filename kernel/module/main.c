@@ -7,7 +7,7 @@
 
 #include <linux/module.h>
 
-static u64 features;
+static u64 features = EFUSE_F_STATE;
 
 u64 efuse_features(void)
 {

@@ -91,6 +91,21 @@ int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param)
 	return err;
 }
 
+void efuse_ops_chosen(struct fuse_conn *fc, char *name, u64 *param)
+{
+	struct efuse_ops_policy *policy;
+
+	memset(name, 0, EFUSE_NAME_MAX);
+	memset(param, 0, sizeof(fc->efuse.param));
+	mutex_lock(&policy_mutex);
+	policy = rcu_dereference_protected(fc->efuse.policy, lockdep_is_held(&policy_mutex));
+	if (policy) {
+		strscpy(name, ops_locked(policy)->name, EFUSE_NAME_MAX);
+		memcpy(param, fc->efuse.param, sizeof(fc->efuse.param));
+	}
+	mutex_unlock(&policy_mutex);
+}
+
 /* Nobody can be asking: a request holds a reference to its connection. */
 void efuse_conn_uninit(struct fuse_conn *fc)
 {

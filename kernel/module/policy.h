@@ -54,6 +54,12 @@ int efuse_kfunc_init(void);
  */
 int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param);
 
+/*
+ * Which policy fc, which the caller keeps alive, has chosen: its name, empty for none,
+ * in EFUSE_NAME_MAX bytes, and in param what it was chosen with. May sleep.
+ */
+void efuse_ops_chosen(struct fuse_conn *fc, char *name, u64 *param);
+
 /* Call the policy's slot for a connection that begins or ends. May sleep. */
 void efuse_answer_mount(struct fuse_conn *fc);
 void efuse_answer_unmount(struct fuse_conn *fc);

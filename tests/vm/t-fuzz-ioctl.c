@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,11 +27,13 @@
 union body {
 	struct efuse_hello hello;
 	struct efuse_policy policy;
+	struct efuse_state state;
 };
 
 static uint64_t state;
 static unsigned char *page;	/* readable and writable; the next one is not there */
 static int devs[2] = { -1, -1 };	/* the second is mounted */
+static dev_t mounted;
 static unsigned long by_errno[256];
 
 static uint64_t rnd(void)
@@ -42,6 +46,8 @@ static uint64_t rnd(void)
 
 static unsigned int number(void)
 {
+	static const unsigned int known[] = { EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_STATE };
+
 	switch (rnd() % 8) {
 	case 0:
 		return (unsigned int)rnd();
@@ -50,7 +56,7 @@ static unsigned int number(void)
 	case 2:
 		return _IOC(rnd() & 3, FUSE_DEV_IOC_MAGIC, rnd() & 3, rnd() & 31);
 	default:
-		return rnd() % 2 ? EFUSE_IOC_HELLO : EFUSE_IOC_POLICY;
+		return known[rnd() % 3];
 	}
 }
 
@@ -64,6 +70,10 @@ static void fill(unsigned char *at, unsigned int nr)
 		size = sizeof(b.policy);
 		b.policy.name[0] = rnd() % 2 ? 'x' : 0;
 		b.policy.param[0] = rnd();
+	} else if (nr == EFUSE_IOC_STATE) {
+		size = sizeof(b.state);
+		b.state.major = major(mounted);
+		b.state.minor = minor(mounted);
 	} else {
 		b.hello.version = 1;
 		b.hello.required = rnd() % 4 ? 0 : rnd();
@@ -102,9 +112,22 @@ static int mount_second(void)
 	return mount("fuzz", "/mnt", "efuse", MS_NOSUID | MS_NODEV, data);
 }
 
+/* Whom a mount does not let in may still know its number, and nothing is sent for that. */
+static int number_second(void)
+{
+	struct statx st;
+	int err = statx(AT_FDCWD, "/mnt", AT_STATX_DONT_SYNC, 0, &st);
+
+	mounted = makedev(st.stx_dev_major, st.stx_dev_minor);
+	return err;
+}
+
 static int run(long calls)
 {
 	struct efuse_hello h = { .size = sizeof(h), .version = 1 };
+	struct efuse_state s = {
+		.size = sizeof(s), .major = major(mounted), .minor = minor(mounted),
+	};
 	long bad = 0;
 
 	for (long i = 0; i < calls; i++)
@@ -116,6 +139,7 @@ static int run(long calls)
 	tap_ok("good ones were among them", by_errno[0] > 0);
 	tap_ok("a policy that is not there was asked for", by_errno[ENOENT] > 0);
 	tap_is("a good HELLO afterwards", ioctl(devs[0], EFUSE_IOC_HELLO, &h) ? -errno : 0, 0);
+	tap_is("a good STATE", ioctl(devs[0], EFUSE_IOC_STATE, &s) ? -errno : 0, 0);
 	return tap_finish();
 }
 
@@ -128,7 +152,7 @@ int main(void)
 	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < 2; i++)
 		devs[i] = open("/dev/efuse", O_RDWR | O_CLOEXEC);
-	if (page == MAP_FAILED || munmap(page + 4096, 4096) || mount_second())
+	if (page == MAP_FAILED || munmap(page + 4096, 4096) || mount_second() || number_second())
 		return 2;
 	if (fork() == 0) {
 		if (setgid(1000) || setuid(1000))

@@ -7,6 +7,7 @@
 # count OPCODE: how many requests the policy count has seen.
 count() { bpfmap "$bpf/count/maps/requests" "$1"; }
 GETATTR=3 LOOKUP=1 MKDIR=9 WRITE=16
+says() { efuse status /mnt/a > /tmp/status; grep -Eq "$1" /tmp/status || { cat /tmp/status; false; }; }
 denied() { not "$@" 2>/tmp/err && grep -q 'Permission denied' /tmp/err; }
 
 ok "nothing is loaded" test -z "$(efuse load -l)"
@@ -25,6 +26,8 @@ umount /mnt/a
 
 POLICY=count
 ok "a mount with the policy count" start /dev/efuse efuse.fs-mem /mnt/a
+ok "status names it" says 'policy +count, parameters 0 and 0'
+ok "to others whom the mount lets in" sh -c "su alice -c 'efuse status /mnt/a' | grep -Eq 'policy +count'"
 before=$(count $GETATTR)
 stat /mnt/a/.ctl >/dev/null
 stat /mnt/a/.ctl >/dev/null
@@ -44,6 +47,7 @@ ok "the exerciser" exercise /mnt/a
 ok "the policy goes" efuse load -u count
 ok "and the mount stays" test "$(cat /mnt/a/file)" = text
 ok "without it" not test -e "$bpf/count"
+ok "status says so" says 'policy +none'
 ok "unmounted" stop /mnt/a
 
 POLICY=deny
@@ -62,4 +66,18 @@ umount /mnt/a
 ok "unloaded" efuse load -u deny
 ok "only once" not efuse load -u deny 2>/dev/null
 ok "nothing is loaded" test -z "$(efuse load -l)"
+
+# The generic one, whose parameters have a meaning.
+ok "the generic policy is loaded" efuse load /lib/bpf/generic.bpf.o
+for mode in 'generic:0 auto \(as the program says\)$' 'generic:2:1500000000 for 1.5 s$' \
+	'generic:0x501 always \(until .*\), up to 128 entries$'; do
+	POLICY=${mode%% *} OPTIONS=max_read=131072
+	export POLICY OPTIONS
+	ok "a mount for one user" start /dev/efuse efuse.fs-mem /mnt/a
+	ok "status says $POLICY" says "policy +generic, ${mode#* }"
+	ok "also as JSON" sh -c "efuse status -j /mnt/a | grep -q '\"policy\": \"generic\"'"
+	ok "not to others" sh -c "su alice -c 'efuse status /mnt/a' | grep -Eq 'policy +unknown: .*root can tell'"
+	ok "unmounted" stop /mnt/a
+done
+ok "unloaded" efuse load -u generic
 echo "1..$n"

@@ -118,11 +118,27 @@
  * number or a length that cannot be does. A reply that write(2) would have refused is
  * counted as refused.
  *
+ * EFUSE_IOC_STATE, feature EFUSE_F_STATE, says what a connection has chosen. It
+ * works on any open /dev/efuse, mounted or not, and changes nothing. Those may ask
+ * whom the connection lets in, and who has CAP_SYS_ADMIN.
+ *
+ *   in:  size      sizeof(struct efuse_state), EINVAL if less, E2BIG if more
+ *        flags     zero, otherwise EINVAL
+ *        major     the device number that stat(2) and /proc/PID/mountinfo show
+ *        minor     for the mount
+ *        reserved  zero, otherwise EINVAL
+ *   out: name      of the policy; empty: none
+ *        param     what it was chosen with; zero without one
+ *
+ * ENODEV: no connection of the driver's has that number. EACCES: not to the caller.
+ * Nothing is filled in then.
+ *
  * Structures hold fixed-size integers only and have the same layout for 32-bit
  * and 64-bit callers.
  *
  * Versions:
- *   1  EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_RING_SETUP, EFUSE_IOC_RING_ENTER
+ *   1  EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_RING_SETUP, EFUSE_IOC_RING_ENTER,
+ *      EFUSE_IOC_STATE
  */
 #ifndef _LINUX_EFUSE_H
 #define _LINUX_EFUSE_H
@@ -136,7 +152,8 @@
 /* Feature bits. A driver may lack what the kernel around it cannot do. */
 #define EFUSE_F_POLICY		(1ULL << 0)	/* EFUSE_IOC_POLICY */
 #define EFUSE_F_RING		(1ULL << 1)	/* EFUSE_IOC_RING_SETUP and _ENTER */
-#define EFUSE_FEATURES_ALL	EFUSE_F_POLICY
+#define EFUSE_F_STATE		(1ULL << 8)	/* EFUSE_IOC_STATE */
+#define EFUSE_FEATURES_ALL	(EFUSE_F_POLICY | EFUSE_F_STATE)
 
 #define EFUSE_NAME_MAX		64	/* bytes of a policy's name, with the zero */
 #define EFUSE_PARAMS		2	/* numbers that a connection gives its policy */
@@ -253,10 +270,24 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 #define EFUSE_ENTER_SUBMITTED	1
 #define EFUSE_ENTER_DEVICE	2
 
+/* What a mount has chosen. */
+struct efuse_state {
+	__u32 size;
+	__u32 flags;		/* zero */
+	__u32 major;
+	__u32 minor;
+	char name[EFUSE_NAME_MAX];
+	__u64 param[EFUSE_PARAMS];
+	__u64 reserved[2];	/* zero */
+};
+
+_Static_assert(sizeof(struct efuse_state) == 112, "struct efuse_state is ABI");
+
 #define EFUSE_IOC_MAGIC		0xEF
 #define EFUSE_IOC_HELLO		_IOWR(EFUSE_IOC_MAGIC, 0, struct efuse_hello)
 #define EFUSE_IOC_POLICY	_IOW(EFUSE_IOC_MAGIC, 1, struct efuse_policy)
 #define EFUSE_IOC_RING_SETUP	_IOWR(EFUSE_IOC_MAGIC, 2, struct efuse_ring_setup)
 #define EFUSE_IOC_RING_ENTER	_IO(EFUSE_IOC_MAGIC, 3)
+#define EFUSE_IOC_STATE		_IOWR(EFUSE_IOC_MAGIC, 8, struct efuse_state)
 
 #endif /* _LINUX_EFUSE_H */
