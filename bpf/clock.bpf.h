@@ -125,7 +125,7 @@ static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 {
 	__u32 mode = mode_of(req);
 
-	if (mode == MODE_ASKED || (mode != MODE_AUTO && !(req->flags & EFUSE_REQ_PERMISSIONS)))
+	if (mode == MODE_ASKED || (mode != MODE_AUTO && !(req->flags & EFUSE_REQ_SHARED)))
 		return;
 	if (left == FOREVER) {
 		*sec = 365 * 24 * 3600;
@@ -136,11 +136,13 @@ static __always_inline void set_valid(struct efuse_request *req, __u64 left,
 	*nsec = left % 1000000000;
 }
 
+#define EVERYBODY	0xffffffff00000000ULL	/* nobody has that user and group */
+
 /* Where the file system decides permissions, answers are for who asked. */
 static __always_inline __u64 cred_of(struct efuse_request *req)
 {
 	if (req->flags & EFUSE_REQ_PERMISSIONS)
-		return 0;
+		return EVERYBODY;
 	return (__u64)req->uid << 32 | req->gid;
 }
 

@@ -52,7 +52,7 @@ static __always_inline bool entry_node(struct efuse_request *req, const struct f
 
 	if (!node || node->forgotten > found->asked)
 		return false;
-	known = node_begin_read(req, node, found->child, &seq, &left, outcome);
+	known = node_begin_read(req, node, found->child, found->asked, &seq, &left, outcome);
 	if (!known)
 		return false;
 	entry->nodeid = found->child;
@@ -74,7 +74,8 @@ static __always_inline bool answer_lookup(struct efuse_request *req, enum outcom
 	if (!entry)
 		return false;
 	set_valid(req, found.left, &entry->entry_valid, &entry->entry_valid_nsec);
-	return !found.child || entry_node(req, &found, entry, outcome);
+	return found.child ? entry_node(req, &found, entry, outcome) :
+			     still_may(req, found.asked);
 }
 
 SEC("struct_ops/lookup")
@@ -126,7 +127,9 @@ static __always_inline bool answer_getattr(struct efuse_request *req, enum outco
 	struct fuse_attr_out *out;
 	__u64 seq, left;
 
-	known = node ? node_begin_read(req, node, req->nodeid, &seq, &left, outcome) : NULL;
+	if (!node)
+		return false;
+	known = node_begin_read(req, node, req->nodeid, FOREVER, &seq, &left, outcome);
 	if (!known)
 		return false;
 	out = (void *)efuse_room(req, sizeof(*out));

@@ -146,7 +146,7 @@ struct {
 
 static __always_inline struct conn *conn_at(struct efuse_request *req)
 {
-	__u32 index = mix(req->conn, 0) & (CONNS - 1);
+	__u32 index = req->conn & (CONNS - 1);	/* they are numbered */
 
 	return bpf_map_lookup_elem(&conns, &index);
 }
@@ -165,13 +165,11 @@ static __always_inline bool still_may(struct efuse_request *req, __u64 asked)
 	return conn && conn->permissions <= asked;
 }
 
+/* Whoever changes them: others may be answered differently. */
 static __always_inline void permissions_changed(struct efuse_request *req)
 {
-	struct conn *conn;
+	struct conn *conn = conn_at(req);
 
-	if (req->flags & EFUSE_REQ_PERMISSIONS)
-		return;
-	conn = conn_at(req);
 	if (conn)
 		clock_mark(&conn->permissions);
 }

@@ -96,7 +96,10 @@ struct found {
 	__u64 left;	/* nanoseconds for which it holds */
 };
 
-/* Of a name in the request's folder; false if nothing is, with *outcome saying why. */
+/*
+ * Of a name in the request's folder; false if nothing is, with *outcome saying why.
+ * still_may() is the caller's to ask.
+ */
 static __always_inline bool name_get(struct efuse_request *req, const struct name_text *text,
 				     struct found *found, enum outcome *outcome)
 {
@@ -121,8 +124,7 @@ static __always_inline bool name_get(struct efuse_request *req, const struct nam
 		return false;
 	*outcome = STALE;
 	/* The folder's number may be another's since. */
-	if (name->changed > found->asked || dir->forgotten > found->asked ||
-	    !still_may(req, found->asked))
+	if (name->changed > found->asked || dir->forgotten > found->asked)
 		return false;
 	found->left = remaining(expires);
 	if (!found->left)

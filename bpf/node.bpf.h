@@ -56,12 +56,12 @@ static __always_inline struct node_known *node_find(struct node *node, struct ef
 /*
  * The attributes of nodeid, for which node is the place, NULL if they are not known,
  * with *outcome saying why. They can be read, and hold if read_end() then says so,
- * for *left nanoseconds.
+ * for *left nanoseconds. since is when else the answer is from, or FOREVER.
  */
 static __always_inline struct node_known *node_begin_read(struct efuse_request *req,
 							  struct node *node, __u64 nodeid,
-							  __u64 *seq, __u64 *left,
-							  enum outcome *outcome)
+							  __u64 since, __u64 *seq,
+							  __u64 *left, enum outcome *outcome)
 {
 	struct node_known *known = NULL;
 	__u64 asked;
@@ -74,7 +74,7 @@ static __always_inline struct node_known *node_begin_read(struct efuse_request *
 	*outcome = STALE;
 	asked = known->k.asked;
 	if (!asked || node->attr_changed > asked || node->forgotten > asked ||
-	    !still_may(req, asked))
+	    !still_may(req, asked < since ? asked : since))
 		return NULL;
 	*left = remaining(known->k.expires);
 	if (!*left)

@@ -61,7 +61,20 @@ static u32 pid_of(const struct fuse_conn *fc)
 	       pid_nr_ns(task_pid(current), fc->pid_ns);
 }
 
-/* The ids of a request as fuse_get_req() makes them, false if it would refuse. */
+/*
+ * A connection for one user lets in who is that user, but the ids for access to files
+ * can be another's, and with allow_sys_admin_access it is not he alone.
+ */
+static __always_inline bool is_one_user(const struct fuse_conn *fc)
+{
+	return !fc->allow_other && uid_eq(current_fsuid(), fc->user_id) &&
+	       gid_eq(current_fsgid(), fc->group_id);
+}
+
+/*
+ * The ids of a request as fuse_get_req() makes them, and what follows of them. False if
+ * it would refuse.
+ */
 static __always_inline bool fill_ids(struct efuse_request *req, struct mnt_idmap *idmap,
 				     struct fuse_mount *fm)
 {
@@ -71,6 +84,8 @@ static __always_inline bool fill_ids(struct efuse_request *req, struct mnt_idmap
 	req->uid = uid_of(fc, no_idmap ? current_fsuid() : mapped_fsuid(idmap, fc->user_ns));
 	req->gid = gid_of(fc, no_idmap ? current_fsgid() : mapped_fsgid(idmap, fc->user_ns));
 	req->pid = pid_of(fc);
+	if (!(req->flags & EFUSE_REQ_PERMISSIONS) && is_one_user(fc))
+		req->flags |= EFUSE_REQ_PERMISSIONS;
 	return !no_idmap || (req->uid != (uid_t)-1 && req->gid != (gid_t)-1);
 }
 
@@ -107,8 +122,7 @@ static __always_inline const struct efuse_ops *fill(struct efuse_pending *p,
 	p->req.param[0] = READ_ONCE(conn->param[0]);
 	p->req.param[1] = READ_ONCE(conn->param[1]);
 	p->req.opcode = args->opcode;
-	p->req.flags = (fc->default_permissions || !fc->allow_other ? EFUSE_REQ_PERMISSIONS : 0) |
-		       (fc->no_lock ? 0 : EFUSE_REQ_LOCKS);
+	p->req.flags = READ_ONCE(conn->flags) | (fc->no_lock ? 0 : EFUSE_REQ_LOCKS);
 	p->req.numargs = args->in_numargs;
 	no_ids(&p->req);
 	p->args = args;

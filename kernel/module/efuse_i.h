@@ -29,6 +29,8 @@ struct efuse_conn {
 	u64 id;
 	/* What the policy was chosen with, EFUSE_PARAMS of them. */
 	u64 param[2];
+	/* EFUSE_REQ_* of all its requests; set with the policy. */
+	u32 flags;
 #endif
 };
 

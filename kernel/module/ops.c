@@ -56,13 +56,26 @@ static void detach_locked(struct efuse_conn *conn)
 	list_del_init(&conn->entry);
 }
 
-static void attach_locked(struct efuse_conn *conn, struct efuse_ops_policy *policy,
+/*
+ * Who owns a connection for one user, and is not root, cannot be somebody else for
+ * access to files: setfsuid(2) takes a privilege.
+ */
+static u32 common_flags(const struct fuse_conn *fc)
+{
+	if (fc->default_permissions)
+		return EFUSE_REQ_PERMISSIONS | EFUSE_REQ_SHARED;
+	return fc->allow_other || !from_kuid(fc->user_ns, fc->user_id) ? 0 : EFUSE_REQ_SHARED;
+}
+
+static void attach_locked(struct fuse_conn *fc, struct efuse_ops_policy *policy,
 			  const u64 *param)
 {
+	struct efuse_conn *conn = &fc->efuse;
 	int i;
 
 	for (i = 0; i < EFUSE_PARAMS; i++)
 		WRITE_ONCE(conn->param[i], param[i]);
+	WRITE_ONCE(conn->flags, common_flags(fc));
 	list_move(&conn->entry, &policy->conns);
 	rcu_assign_pointer(conn->policy, policy);
 	renumber_locked(conn);
@@ -84,7 +97,7 @@ int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param)
 		detach_locked(&fc->efuse);
 	}
 	if (policy) {
-		attach_locked(&fc->efuse, policy, param);
+		attach_locked(fc, policy, param);
 		efuse_answer_mount(fc);
 	}
 	mutex_unlock(&policy_mutex);

@@ -91,9 +91,11 @@ enum efuse_verdict {
 
 /* efuse_request.flags */
 enum efuse_request_flags {
-	/* All are answered alike: the kernel checks permissions, or lets one user in only. */
+	/* Answered as others are: the kernel checks permissions, or it is the one user's. */
 	EFUSE_REQ_PERMISSIONS = 1,
 	EFUSE_REQ_LOCKS = 2,	/* the server keeps POSIX locks, not the kernel */
+	/* What FUSE keeps of an answer, which it shows to all, none sees who may not. */
+	EFUSE_REQ_SHARED = 4,
 };
 
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */

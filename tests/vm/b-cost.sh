@@ -68,6 +68,8 @@ export OPTIONS=allow_other
 served "stock driver" /dev/fuse fuse
 served "policy generic, nothing holds" /dev/efuse efuse generic
 served "policy generic, answered" /dev/efuse efuse $ASKED
+ok "an answered fstat costs at most 2600" at_most "$mean_fstat" 2600
+ok "an answered stat costs at most 7500" at_most "$mean_stat" 7500
 
 echo "# default_permissions: a stat is LOOKUP and two GETATTR, one of them for the folder"
 export OPTIONS=allow_other,default_permissions
