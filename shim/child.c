@@ -11,9 +11,9 @@
 #include "shim/fds.h"
 #include "shim/fdtab.h"
 #include "shim/helper.h"
+#include "shim/reader.h"
 #include "shim/session.h"
 #include "shim/settings.h"
-#include "shim/uring.h"
 
 /* What the helper looks for before it preloads us. */
 EXPORT extern const unsigned int efuse_shim_abi;
@@ -23,7 +23,7 @@ const unsigned int efuse_shim_abi = CONFIG_ABI;
 static void before_child(void)
 {
 	if (fdtab_any() && !fds_foreign())
-		worker_children();
+		reader_children();
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
@@ -96,7 +96,7 @@ static void forked(void)
 	fds_own();
 	if (!fdtab_any())
 		return;
-	worker_forked();
+	reader_forked();
 	session_forget();
 	fdtab_each(0, FDTAB_SIZE - 1, child_fd);
 	fdtab_each(0, FDTAB_SIZE - 1, child_session);

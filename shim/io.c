@@ -17,8 +17,8 @@
 #include "shim/cancel.h"
 #include "shim/fdtab.h"
 #include "shim/proto.h"
+#include "shim/reader.h"
 #include "shim/session.h"
-#include "shim/uring.h"
 
 /*
  * The way of every program that has no connection: two loads and a jump. The
@@ -46,7 +46,7 @@ static ssize_t read_session(int fd, void *buf, size_t size)
 	struct session *s = fdtab_peek(fd);
 	ssize_t ret;
 
-	if (s && worker_find(s) && fdtab_peek(fd) == s)
+	if (s && reader_find(s) && fdtab_peek(fd) == s)
 		return result(session_read(s, fd, buf, size));
 	s = fdtab_get(fd);
 	if (!s)
@@ -132,7 +132,7 @@ static ssize_t write_session(int fd, const struct iovec *iov, int count)
 	struct session *s = fdtab_peek(fd);
 	ssize_t ret;
 
-	if (s && worker_find(s) && fdtab_peek(fd) == s)
+	if (s && reader_find(s) && fdtab_peek(fd) == s)
 		return result(session_write(s, fd, iov, count));
 	s = fdtab_get(fd);
 	if (!s)

@@ -280,11 +280,11 @@ static bool watch(struct uring *u)
 
 	pthread_mutex_lock(&u->lock);
 	for (w = u->workers; w; w = w->next) {
-		if (!w->leaving && place_watch(&w->place, now)) {
+		if (!w->leaving && place_watch(&w->reader.place, now)) {
 			idle++;
-			core = __atomic_load_n(&w->place.core, __ATOMIC_RELAXED);
+			core = __atomic_load_n(&w->reader.place.core, __ATOMIC_RELAXED);
 		}
-		backoffs += __atomic_load_n(&w->place.backoffs, __ATOMIC_RELAXED);
+		backoffs += __atomic_load_n(&w->reader.place.backoffs, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&u->lock);
 	count_set(&st->idle_class, idle);

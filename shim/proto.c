@@ -221,15 +221,15 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 	memcpy(p + op, payload, data);
 }
 
-bool proto_ring_readahead(const struct abi_req_header *hdr)
+bool proto_readahead(const void *header, const void *op)
 {
 	struct fuse_in_header in;
 	struct fuse_read_in read;
 
-	memcpy(&in, hdr->in_out, sizeof(in));
+	memcpy(&in, header, sizeof(in));
 	if (in.opcode != FUSE_READ)
 		return false;
-	memcpy(&read, hdr->op_in, sizeof(read));
+	memcpy(&read, op, sizeof(read));
 	return read.size >= PROTO_READAHEAD_MIN && !(read.read_flags & FUSE_READ_LOCKOWNER) &&
 	       !(read.flags & O_DIRECT);
 }

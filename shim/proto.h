@@ -102,12 +102,12 @@ void proto_ring_assemble(const struct abi_req_header *hdr, const void *payload, 
 			 void *buf);
 
 /*
- * Whether the request that a ring entry holds is readahead, which nobody waits
- * for yet: a READ of PROTO_READAHEAD_MIN bytes or more that is neither direct
- * nor one on behalf of a lock owner, as fs/fuse/file.c sends it.
+ * Whether the request with this fuse_in_header, and OP behind it, is readahead, which
+ * nobody waits for yet: a READ of PROTO_READAHEAD_MIN bytes or more that is neither
+ * direct nor one on behalf of a lock owner, as fs/fuse/file.c sends it.
  */
 #define PROTO_READAHEAD_MIN (32 * 1024)
-bool proto_ring_readahead(const struct abi_req_header *hdr);
+bool proto_readahead(const void *header, const void *op);
 
 /*
  * The next whole entry of a READDIRPLUS reply with *SIZE bytes left at *BODY, 8-byte

@@ -37,7 +37,7 @@ static bool nudge(struct worker *w)
 	if (!__atomic_compare_exchange_n(&w->port.state, &waiting, PORT_NUDGED, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
-	uring_nudge_port(w->session->uring, &w->port);
+	uring_nudge_port(w->reader.session->uring, &w->port);
 	return true;
 }
 
@@ -54,7 +54,7 @@ static struct worker *poorest_at_home(struct uring *u, unsigned int qid)
 	for (w = u->workers; w; w = w->next) {
 		bool waits = __atomic_load_n(&w->port.state, __ATOMIC_SEQ_CST) == PORT_WAITING;
 
-		if (w->home == qid && waits &&
+		if (w->reader.home == qid && waits &&
 		    (!best || has_waiting(w, qid) < has_waiting(best, qid)))
 			best = w;
 	}
@@ -184,7 +184,7 @@ static bool keeps(struct uring *u, struct worker *w, struct entry *e)
 
 	if (__atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1)
 		return true;
-	if (e->qid != w->home && sharers)
+	if (e->qid != w->reader.home && sharers)
 		return false;
 	return has_waiting(w, e->qid) <= all / (sharers ?: 1);
 }
@@ -347,7 +347,7 @@ static ssize_t uring_next(struct session *s, int fd, void *buf, size_t size)
 	if (size < s->min_read)
 		return -EINVAL;
 	if (uring_is_dead(s->uring)) {
-		worker_drop(s);
+		reader_drop(s);
 		return -ENODEV;
 	}
 	w = worker_attach(s, &err);
@@ -463,7 +463,7 @@ static int uring_start(struct session *s)
 static void uring_wake(struct session *s)
 {
 	uring_dead(s->uring);
-	worker_drop(s);
+	reader_drop(s);
 	keeper_stop(s->uring);
 }
 

@@ -56,28 +56,27 @@
 #include "shim/entry.h"
 #include "shim/place.h"
 #include "shim/port.h"
+#include "shim/reader.h"
 #include "shim/session.h"
 
 #define STEAL_NS 1000000	/* how long a worker may sit on what it has not begun */
 
 struct worker {
+	struct reader reader;		/* first */
 	struct port port;
-	struct session *session;	/* holds a reference */
 	struct worker *next;		/* uring.workers, under the lock */
-	struct worker *next_mine;	/* this thread's other sessions */
-	unsigned int home;		/* its core */
-	unsigned int lastq;		/* queue of the last request */
-	uint32_t lastpid;		/* the thread that made it, 0 for nobody */
 	unsigned int turn;		/* whose turn it is: ring, lane, device */
 	uint64_t busy_since;		/* ns, 0 while in read(2); atomic */
 	bool polls_device;		/* its ring has a poll of the device */
 	unsigned int device_messages;	/* it read while the keeper watched the device */
 	bool leaving;			/* its thread is about to end; under the lock */
 	uint64_t slowest_ns;		/* of its answers of late */
-	unsigned int spin_credit;	/* spins that paid lately */
-	unsigned int spin_refused;	/* waits without credit */
-	struct place place;
 };
+
+static inline struct worker *worker_of(struct reader *r)
+{
+	return (struct worker *)r;
+}
 
 struct uring {
 	struct session *session;
@@ -115,7 +114,10 @@ struct uring {
 /* --- worker.c ------------------------------------------------------------ */
 
 /* The worker of the calling thread for S, or NULL when it never read from S. */
-struct worker *worker_find(struct session *s);
+static inline struct worker *worker_find(struct session *s)
+{
+	return worker_of(reader_find(s));
+}
 
 /* The same, made on first use. NULL with *ERR set to -errno when it cannot be. */
 struct worker *worker_attach(struct session *s, int *err);
@@ -125,15 +127,6 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size);
 
 /* The same for a thread that worker_attach() could not give a ring. */
 ssize_t worker_next_without_port(struct session *s, void *buf, size_t size);
-
-/* The calling thread is about to make a thread or process: unpins it. */
-void worker_children(void);
-
-/* After fork, in the child: unpins it and forgets its workers. */
-void worker_forked(void);
-
-/* The calling thread is done with S: ends its worker, if it has one. */
-void worker_drop(struct session *s);
 
 /* --- keeper.c ------------------------------------------------------------ */
 

@@ -24,41 +24,8 @@
 #define LINGER_MS 200		/* a joinable thread may stay this long */
 #define TICK_MS 20
 #define SYSCALLS_BATCH 16
-#define SPIN_CREDIT 8
 #define DEVICE_TURN 16
 #define DEVICE_OWN 16		/* messages of the device after which to watch it */
-#define SPIN_RETRY 256
-
-static __thread struct worker *mine;	/* of this thread, one per session */
-static pthread_key_t exit_key;
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-
-struct worker *worker_find(struct session *s)
-{
-	struct worker *w;
-
-	for (w = mine; w; w = w->next_mine)
-		if (w->session == s)
-			return w;
-	return NULL;
-}
-
-void worker_children(void)
-{
-	struct worker *w;
-
-	for (w = mine; w; w = w->next_mine)
-		place_release(&w->place);
-}
-
-void worker_forked(void)
-{
-	struct worker *w;
-
-	for (w = mine; w; w = w->next_mine)
-		place_forked(&w->place);
-	mine = NULL;
-}
 
 /* --- joining and leaving -------------------------------------------------- */
 
@@ -88,9 +55,9 @@ static unsigned int choose_home(struct uring *u, const struct place *p)
 static void join(struct uring *u, struct worker *w)
 {
 	pthread_mutex_lock(&u->lock);
-	w->home = choose_home(u, &w->place);
-	w->lastq = w->home;
-	__atomic_add_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
+	w->reader.home = choose_home(u, &w->reader.place);
+	w->reader.lastq = w->reader.home;
+	__atomic_add_fetch(&u->at_home[w->reader.home], 1, __ATOMIC_SEQ_CST);
 	w->next = u->workers;
 	u->workers = w;
 	/* Two workers and more: from now on the keeper has queues to fill. */
@@ -99,7 +66,7 @@ static void join(struct uring *u, struct worker *w)
 		uring_nudge_port(u, &u->keeper);
 	}
 	pthread_mutex_unlock(&u->lock);
-	count_add(&count_block(u->session, w->home)->workers, 1);
+	count_add(&count_block(u->session, w->reader.home)->workers, 1);
 	count_add(&u->session->stats->threads, 1);
 	count_set(&u->session->stats->single,
 		  __atomic_load_n(&u->nworkers, __ATOMIC_RELAXED) == 1);
@@ -116,7 +83,7 @@ static void leave(struct uring *u, struct worker *w)
 
 	pthread_mutex_lock(&u->lock);
 	w->leaving = true;
-	__atomic_sub_fetch(&u->at_home[w->home], 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&u->at_home[w->reader.home], 1, __ATOMIC_SEQ_CST);
 	__atomic_sub_fetch(&u->nworkers, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&u->device_with_worker, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
@@ -127,8 +94,8 @@ static void leave(struct uring *u, struct worker *w)
 	}
 	uring_nudge_port(u, &u->keeper);
 	pthread_mutex_unlock(&u->lock);
-	uring_pass_on(u, w->home);
-	count_add(&count_block(u->session, w->home)->workers, (uint32_t)-1);
+	uring_pass_on(u, w->reader.home);
+	count_add(&count_block(u->session, w->reader.home)->workers, (uint32_t)-1);
 	count_add(&u->session->stats->threads, (uint32_t)-1);
 }
 
@@ -147,18 +114,6 @@ static void unlist(struct uring *u, struct worker *w)
 static int entries_waiting(const struct worker *w)
 {
 	return __atomic_load_n(&w->port.exposed, __ATOMIC_SEQ_CST);
-}
-
-static bool detached(void)
-{
-	pthread_attr_t attr;
-	int state = PTHREAD_CREATE_JOINABLE;
-
-	if (pthread_getattr_np(pthread_self(), &attr))
-		return false;
-	pthread_attr_getdetachstate(&attr, &state);
-	pthread_attr_destroy(&attr);
-	return state == PTHREAD_CREATE_DETACHED;
 }
 
 /* Asks the keeper for an entry on top of each of W's. */
@@ -190,10 +145,10 @@ static void pass_all(struct uring *u, struct worker *w)
  */
 static void linger(struct uring *u, struct worker *w)
 {
-	bool forever = detached();
+	bool forever = reader_detached();
 	int left = LINGER_MS / TICK_MS;
 
-	place_release(&w->place);
+	place_release(&w->reader.place);
 	if (entries_waiting(w) && !uring_is_dead(u))
 		cover(u, w);
 	while (entries_waiting(w) && !uring_is_dead(u) && (forever || left-- > 0)) {
@@ -215,56 +170,27 @@ static void disown(struct uring *u, struct worker *w)
 		unsigned int n = w->port.avail[q];
 
 		__atomic_sub_fetch(&u->waiting[q], (int)n, __ATOMIC_SEQ_CST);
-		count_add(&count_block(w->session, q)->entries, (uint32_t)-n);
+		count_add(&count_block(w->reader.session, q)->entries, (uint32_t)-n);
 	}
 	if (lost && !uring_is_dead(u))
 		uring_wake_keeper(u);
 }
 
-static void worker_end(struct worker *w)
+static void worker_end(struct reader *r)
 {
-	struct uring *u = w->session->uring;
+	struct worker *w = worker_of(r);
+	struct uring *u = r->session->uring;
 	int cancel = cancel_off();
 
 	leave(u, w);
 	linger(u, w);
 	unlist(u, w);
 	disown(u, w);
-	count_add(&w->session->stats->syscalls, w->port.syscalls);
+	count_add(&w->reader.session->stats->syscalls, w->port.syscalls);
 	port_close(&w->port);
-	session_put(w->session);
+	session_put(w->reader.session);
 	free(w);
 	cancel_restore(cancel);
-}
-
-void worker_drop(struct session *s)
-{
-	struct worker **p, *w;
-
-	for (p = &mine; (w = *p); p = &w->next_mine) {
-		if (w->session != s)
-			continue;
-		*p = w->next_mine;
-		worker_end(w);
-		return;
-	}
-}
-
-/* Destructor of exit_key: the thread ends, by return, pthread_exit or cancel. */
-static void thread_exits(void *unused)
-{
-	struct worker *w;
-
-	(void)unused;
-	while ((w = mine)) {
-		mine = w->next_mine;
-		worker_end(w);
-	}
-}
-
-static void exit_key_make(void)
-{
-	pthread_key_create(&exit_key, thread_exits);
 }
 
 static struct worker *worker_new(struct session *s, int *err)
@@ -277,13 +203,7 @@ static struct worker *worker_new(struct session *s, int *err)
 		free(w);
 		return NULL;
 	}
-	pthread_once(&exit_once, exit_key_make);
-	pthread_setspecific(exit_key, w);
-	session_ref(s);
-	w->session = s;
-	w->next_mine = mine;
-	mine = w;
-	place_init(&w->place);
+	reader_begin(&w->reader, s, worker_end);
 	join(u, w);
 	return w;
 }
@@ -331,7 +251,7 @@ static void add_entry(struct uring *u, struct worker *w, unsigned int qid)
 		return;	/* the keeper tries again */
 	port_register(&w->port, e);
 	port_submit(&w->port);
-	count_add(&count_block(w->session, qid)->entries, 1);
+	count_add(&count_block(w->reader.session, qid)->entries, 1);
 }
 
 /*
@@ -342,7 +262,7 @@ static void ensure_entry(struct uring *u, struct worker *w, unsigned int qid)
 {
 	if (__atomic_load_n(&w->port.avail[qid], __ATOMIC_RELAXED))
 		return;
-	if (qid == w->home || alone(u))
+	if (qid == w->reader.home || alone(u))
 		add_entry(u, w, qid);
 }
 
@@ -355,7 +275,7 @@ static void replace_last(struct uring *u, struct worker *w, unsigned int qid)
 {
 	if (__atomic_load_n(&u->waiting[qid], __ATOMIC_SEQ_CST) > 0 || alone(u))
 		return;
-	if (w->port.avail && qid == w->home && worker_is_fast(w))
+	if (w->port.avail && qid == w->reader.home && worker_is_fast(w))
 		add_entry(u, w, qid);
 	else
 		uring_wake_keeper(u);
@@ -395,8 +315,8 @@ static void too_large(struct uring *u, struct worker *w, struct entry *e, uint32
 	struct fuse_in_header in;
 
 	memcpy(&in, e->hdr->in_out, sizeof(in));
-	if (w->session->lights)
-		lights_reply(w->session->lights, &e->ticket, &in, e->hdr->op_in, error, NULL, 0,
+	if (w->reader.session->lights)
+		lights_reply(w->reader.session->lights, &e->ticket, &in, e->hdr->op_in, error, NULL, 0,
 			     false);
 	answer_error(u, w, e, error);
 }
@@ -419,7 +339,7 @@ static void tell_keeper(struct uring *u, struct worker *w)
 static ssize_t deliver_notify_reply(struct uring *u, struct worker *w, struct entry *e,
 				    uint64_t unique, void *buf, ssize_t len)
 {
-	struct stats_core *core = count_block(w->session, e->qid);
+	struct stats_core *core = count_block(w->reader.session, e->qid);
 
 	answer_error(u, w, e, 0);
 	if (unique == PROTO_PULL_UNIQUE)
@@ -435,13 +355,13 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 		      uint32_t pid)
 {
 	e->since = count_now();
-	count_request(count_block(w->session, e->qid), e->opcode);
-	w->lastq = e->qid;
-	w->lastpid = pid;
-	place_stream(&w->place, proto_ring_readahead(e->hdr));
+	count_request(count_block(w->reader.session, e->qid), e->opcode);
+	w->reader.lastq = e->qid;
+	w->reader.lastpid = pid;
+	place_stream(&w->reader.place, proto_readahead(e->hdr->in_out, e->hdr->op_in));
 	__atomic_store_n(&w->busy_since, e->since, __ATOMIC_SEQ_CST);
 	replace_last(u, w, e->qid);
-	if (place_pace(&w->place, e->since, callers_moved(&u->callers, pid, e->qid)))
+	if (place_pace(&w->reader.place, e->since, callers_moved(&u->callers, pid, e->qid)))
 		uring_wake_keeper(u);
 	tell_keeper(u, w);
 	entry_publish(&u->entries, e, unique);
@@ -451,7 +371,7 @@ static void hand_over(struct uring *u, struct worker *w, struct entry *e, uint64
 static ssize_t deliver_lightly(struct uring *u, struct worker *w, struct entry *e, void *buf,
 			       ssize_t len, size_t size)
 {
-	struct session *s = w->session;
+	struct session *s = w->reader.session;
 	const struct fuse_in_header *in = buf;
 	struct lights_answer answer;
 	size_t now = (size_t)len;
@@ -490,7 +410,7 @@ static ssize_t deliver(struct uring *u, struct worker *w, struct entry *e, void 
 	proto_ring_assemble(e->hdr, e->payload, (size_t)len, buf);
 	if (in.opcode == FUSE_NOTIFY_REPLY)
 		return deliver_notify_reply(u, w, e, in.unique, buf, len);
-	if (w->session->lights)
+	if (w->reader.session->lights)
 		len = deliver_lightly(u, w, e, buf, len, size);
 	if (len)
 		hand_over(u, w, e, in.unique, in.pid);
@@ -546,13 +466,13 @@ static ssize_t from_device(struct uring *u, struct worker *w, void *buf, size_t 
 		return errno == EINVAL ? -EINVAL : 0;
 	__atomic_store_n(&u->device_ready, 1, __ATOMIC_SEQ_CST);
 	if (len >= (ssize_t)sizeof(struct fuse_in_header)) {
-		count_device(w->session, buf);
+		count_device(w->reader.session, buf);
 		own_device(u, w);
 	}
-	if (len > 0 && w->session->cache)
-		cache_ask(w->session->cache, buf, (size_t)len);
-	if (len > 0 && w->session->lights)
-		lights_device(w->session->lights, buf, (size_t)len);
+	if (len > 0 && w->reader.session->cache)
+		cache_ask(w->reader.session->cache, buf, (size_t)len);
+	if (len > 0 && w->reader.session->lights)
+		lights_device(w->reader.session->lights, buf, (size_t)len);
 	return len < 0 ? 0 : len;
 }
 
@@ -571,8 +491,8 @@ static ssize_t from_lane(struct uring *u, struct worker *w, void *buf, size_t si
 	if (!__atomic_load_n(&u->lane_length, __ATOMIC_SEQ_CST))
 		return 0;
 	while ((e = uring_lane_pop(u))) {
-		if (e->qid != w->home)
-			count_shared(w->session, e->qid);
+		if (e->qid != w->reader.home)
+			count_shared(w->reader.session, e->qid);
 		len = deliver(u, w, e, buf, size);
 		if (len)
 			return len;
@@ -628,15 +548,6 @@ static bool has_work(struct uring *u, struct worker *w)
 	       __atomic_load_n(&w->port.inbox, __ATOMIC_SEQ_CST) || uring_is_dead(u);
 }
 
-static void cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* Whether something came within the time that the mounting user allows. */
 static bool spin_for(struct uring *u, struct worker *w)
 {
@@ -645,33 +556,22 @@ static bool spin_for(struct uring *u, struct worker *w)
 	do {
 		if (port_pending(&w->port) || has_work(u, w))
 			return true;
-		cpu_relax();
+		reader_relax();
 	} while (count_now() < end);
 	return false;
 }
 
-/*
- * Looks for the next request for a moment instead of sleeping: only if the
- * last caller runs on another core, which a spinning thread does not keep from
- * it, and as long as it pays: each miss costs a credit, each hit earns one, and
- * now and then a thread without credit tries again.
- */
 static bool spin(struct uring *u, struct worker *w)
 {
-	if (!settings_get()->poll_us || place_here() == w->lastq)
+	bool paid;
+
+	if (!reader_may_spin(&w->reader))
 		return false;
-	if (!w->spin_credit && ++w->spin_refused % SPIN_RETRY)
-		return false;
-	if (!spin_for(u, w)) {
-		if (w->spin_credit)
-			w->spin_credit--;
-		return false;
-	}
-	if (w->spin_credit < SPIN_CREDIT)
-		w->spin_credit++;
-	port_collect(&w->port);
-	count_add(&w->session->stats->spins, 1);
-	return true;
+	paid = spin_for(u, w);
+	if (paid)
+		port_collect(&w->port);
+	reader_spun(&w->reader, paid);
+	return paid;
 }
 
 static int sleep_until_work(struct uring *u, struct worker *w)
@@ -687,47 +587,39 @@ static int sleep_until_work(struct uring *u, struct worker *w)
 	if (!has_work(u, w))
 		err = port_wait(&w->port, true);
 	__atomic_store_n(&w->port.state, PORT_BUSY, __ATOMIC_SEQ_CST);
-	count_add(&w->session->stats->sleeps, 1);
+	count_add(&w->reader.session->stats->sleeps, 1);
 	return err;
 }
 
 static void find_place(struct uring *u, struct worker *w)
 {
-	bool moved;
-
-	if (alone(u))
-		moved = place_follow(&w->place, w->lastq, w->lastpid);
-	else
-		moved = place_pin(&w->place, w->home);
-	if (moved) {
+	if (reader_settle(&w->reader, alone(u)))
 		w->port.syscalls++;
-		count_add(&w->session->stats->migrations, 1);
-	}
 }
 
 static void flush_count(struct worker *w)
 {
 	if (w->port.syscalls < SYSCALLS_BATCH)
 		return;
-	count_add(&w->session->stats->syscalls, w->port.syscalls);
+	count_add(&w->reader.session->stats->syscalls, w->port.syscalls);
 	w->port.syscalls = 0;
 }
 
 ssize_t worker_next(struct worker *w, void *buf, size_t size)
 {
-	struct uring *u = w->session->uring;
+	struct uring *u = w->reader.session->uring;
 	ssize_t len;
 
 	flush_count(w);
 	find_place(u, w);
 	for (;;) {
 		if (uring_is_dead(u)) {
-			worker_drop(w->session);
+			reader_drop(w->reader.session);
 			return -ENODEV;
 		}
 		empty_inbox(u, w);
-		ensure_entry(u, w, w->home);
-		ensure_entry(u, w, w->lastq);
+		ensure_entry(u, w, w->reader.home);
+		ensure_entry(u, w, w->reader.lastq);
 		len = take(u, w, buf, size);
 		if (len)
 			break;
@@ -738,7 +630,7 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size)
 	empty_inbox(u, w);
 	if (!__atomic_load_n(&w->busy_since, __ATOMIC_RELAXED))
 		__atomic_store_n(&w->busy_since, count_now(), __ATOMIC_SEQ_CST);
-	uring_pass_on(u, w->home);
+	uring_pass_on(u, w->reader.home);
 	return len;
 }
 
@@ -750,7 +642,7 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size)
 ssize_t worker_next_without_port(struct session *s, void *buf, size_t size)
 {
 	static const struct timespec nap = { .tv_nsec = 5000000 };
-	struct worker none = { .session = s };
+	struct worker none = { .reader.session = s };
 	struct entry *e;
 	ssize_t len;
 

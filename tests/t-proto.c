@@ -213,7 +213,7 @@ static bool ahead(uint32_t opcode, struct fuse_read_in read)
 	memset(&h, 0, sizeof(h));
 	memcpy(h.in_out, &in, sizeof(in));
 	memcpy(h.op_in, &read, sizeof(read));
-	return proto_ring_readahead(&h);
+	return proto_readahead(h.in_out, h.op_in);
 }
 
 static void readahead_test(void)
