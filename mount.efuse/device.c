@@ -86,8 +86,8 @@ void device_describe(const struct efuse_hello *hello, char *text, size_t size)
 	static const struct {
 		uint64_t bit;
 		const char *word;
-	} known[] = { { EFUSE_F_POLICY, "policies" } };
-	uint64_t rest = hello->known & ~EFUSE_FEATURES_ALL;
+	} known[] = { { EFUSE_F_POLICY, "policies" }, { EFUSE_F_RING, "rings" } };
+	uint64_t rest = hello->known & ~(EFUSE_FEATURES_ALL | EFUSE_F_RING);
 	size_t len = (size_t)snprintf(text, size, "protocol version %u", hello->version);
 
 	for (size_t i = 0; i < ARRAY_SIZE(known) && len < size; i++)

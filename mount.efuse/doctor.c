@@ -13,7 +13,7 @@
 #include "mount.efuse/report.h"
 
 enum {
-	EXIT_URING,	/* per-core rings would serve */
+	EXIT_CORES,	/* a channel with a queue or ring per core would serve */
 	EXIT_LOWER,	/* plain FUSE would, or nothing */
 	EXIT_USAGE,
 };
@@ -41,7 +41,7 @@ static int parse(int argc, char **argv, bool *json)
 	optind = 0;
 	while ((c = getopt_long(argc, argv, options, long_options, NULL)) != -1) {
 		if (c != 'j')
-			return c == 'h' ? usage(stdout, EXIT_URING) : usage(stderr, EXIT_USAGE);
+			return c == 'h' ? usage(stdout, EXIT_CORES) : usage(stderr, EXIT_USAGE);
 		*json = true;
 	}
 	return argc - optind > 1 ? usage(stderr, EXIT_USAGE) : -1;
@@ -51,13 +51,17 @@ static const char *sum(const struct findings *all)
 {
 	if (finding_bad(all))
 		return "mounting would fail: see [!!]";
-	return finding_uring(all) ? "FUSE-over-io_uring would serve, a queue per core" :
-				    "plain FUSE would serve";
+	if (finding_serves(all, FINDING_FOR_RING))
+		return "the efuse driver would serve, a ring per core";
+	return finding_serves(all, FINDING_FOR_URING) ?
+	       "FUSE-over-io_uring would serve, a queue per core" : "plain FUSE would serve";
 }
 
 static const char *channel(const struct findings *all)
 {
-	return finding_uring(all) ? "uring" : finding_bad(all) ? "none" : "dev";
+	if (finding_serves(all, FINDING_FOR_RING))
+		return "ring";
+	return finding_serves(all, FINDING_FOR_URING) ? "uring" : finding_bad(all) ? "none" : "dev";
 }
 
 static void print_text(const struct findings *all)
@@ -94,7 +98,7 @@ static void print_json(const struct findings *all)
 		json_open(&j, NULL, '{');
 		json_string(&j, "name", f->name);
 		json_string(&j, "level", levels[f->level]);
-		json_bool(&j, "needed", f->needed);
+		json_bool(&j, "needed", f->needed != 0);
 		json_string(&j, "value", f->value);
 		json_string(&j, "fix", f->fix);
 		json_close(&j, '}');
@@ -126,5 +130,8 @@ int doctor_main(int argc, char **argv)
 		print_json(&all);
 	else
 		print_text(&all);
-	return fflush(stdout) || !finding_uring(&all) ? EXIT_LOWER : EXIT_URING;
+	if (fflush(stdout))
+		return EXIT_LOWER;
+	return finding_serves(&all, FINDING_FOR_RING) || finding_serves(&all, FINDING_FOR_URING) ?
+	       EXIT_CORES : EXIT_LOWER;
 }

@@ -24,9 +24,9 @@ struct finding *finding_add(struct findings *all, enum finding_level level, cons
 	return f;
 }
 
-void finding_need(struct finding *f)
+void finding_need(struct finding *f, unsigned int channels)
 {
-	f->needed = true;
+	f->needed = channels;
 }
 
 void finding_fix(struct finding *f, const char *fmt, ...)
@@ -46,10 +46,10 @@ bool finding_bad(const struct findings *all)
 	return false;
 }
 
-bool finding_uring(const struct findings *all)
+bool finding_serves(const struct findings *all, unsigned int channel)
 {
 	for (unsigned int i = 0; i < all->count; i++)
-		if (all->list[i].needed && all->list[i].level != FINDING_OK)
+		if (all->list[i].needed & channel && all->list[i].level != FINDING_OK)
 			return false;
 	return !finding_bad(all);
 }

@@ -15,10 +15,14 @@ enum finding_level {
 	FINDING_BAD,	/* mounting itself will not work */
 };
 
+/* Channels that are not used unless a line is ok. */
+#define FINDING_FOR_URING	1u
+#define FINDING_FOR_RING	2u
+
 struct finding {
 	enum finding_level level;
 	const char *name;	/* a stable word: "enable_uring" */
-	bool needed;		/* the rings are not used unless this is ok */
+	unsigned int needed;	/* by which channels: FINDING_FOR_*, or 0 */
 	char value[320];
 	char fix[256];		/* a command, or "" */
 };
@@ -32,8 +36,8 @@ struct findings {
 struct finding *finding_add(struct findings *all, enum finding_level level, const char *name,
 			    const char *fmt, ...) __printf(4, 5);
 
-/* The rings need F to be ok. */
-void finding_need(struct finding *f);
+/* These CHANNELS, FINDING_FOR_*, need F to be ok. */
+void finding_need(struct finding *f, unsigned int channels);
 
 /* The command or the step that changes F. */
 void finding_fix(struct finding *f, const char *fmt, ...) __printf(2, 3);
@@ -41,7 +45,7 @@ void finding_fix(struct finding *f, const char *fmt, ...) __printf(2, 3);
 /* Will mounting itself fail? */
 bool finding_bad(const struct findings *all);
 
-/* Does everything the rings need hold? */
-bool finding_uring(const struct findings *all);
+/* Does everything hold that CHANNEL, one of FINDING_FOR_*, needs? */
+bool finding_serves(const struct findings *all, unsigned int channel);
 
 #endif

@@ -140,7 +140,7 @@ static void check_shim(struct findings *all, const struct program *p)
 				"mounts as plain FUSE", obstacle);
 	else
 		f = finding_add(all, FINDING_OK, "preload", "the shim can enter it");
-	finding_need(f);
+	finding_need(f, FINDING_FOR_URING | FINDING_FOR_RING);
 }
 
 int fuseprogram_check(struct findings *all, const char *name)

@@ -95,6 +95,10 @@ static void less_core(struct statsfile_core *a, const struct statsfile_core *b)
 {
 	less(&a->shared, b->shared);
 	less(&a->requests, b->requests);
+	less(&a->polled, b->polled);
+	less(&a->sleeps, b->sleeps);
+	less(&a->doorbells, b->doorbells);
+	less(&a->quiet, b->quiet);
 }
 
 void latency_since(struct statsfile *file, const struct statsfile *before)

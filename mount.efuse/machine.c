@@ -53,7 +53,7 @@ static void check_parameter(struct findings *all)
 	} else {
 		f = finding_add(all, FINDING_OK, "enable_uring", "FUSE-over-io_uring is on");
 	}
-	finding_need(f);
+	finding_need(f, FINDING_FOR_URING);
 }
 
 static void check_boot(struct findings *all)
@@ -152,7 +152,7 @@ static void check_ring(struct findings *all)
 				err < 0 ? "killed by a seccomp filter" : strerror(err));
 	if (err)
 		explain_ring(f, err);
-	finding_need(f);
+	finding_need(f, FINDING_FOR_URING);
 }
 
 static void check_sysctl(struct findings *all)
@@ -242,7 +242,7 @@ static void check_files(struct findings *all)
 			(unsigned long long)limit.rlim_cur, (unsigned long long)need);
 	if (f->level != FINDING_OK)
 		finding_fix(f, "ulimit -n %llu, or limits.conf(5)", (unsigned long long)need * 4);
-	finding_need(f);
+	finding_need(f, FINDING_FOR_URING);
 }
 
 /* Leaving SCHED_IDLE again is allowed to who may have nice 0. */
@@ -350,7 +350,7 @@ static void check_shim(struct findings *all)
 		f = finding_add(all, FINDING_OFF, "shim", "%s", why.text);
 		finding_fix(f, "sudo make install (or point $" CONFIG_ENV_SHIM " to it)");
 	}
-	finding_need(f);
+	finding_need(f, FINDING_FOR_URING | FINDING_FOR_RING);
 }
 
 static void check_helper(struct findings *all)
@@ -417,6 +417,24 @@ static void check_driver(struct findings *all)
 		finding_fix(f, "for a Linux 6.12: the package efuse-dkms, or sudo make install-dkms");
 }
 
+/* Without the driver its line says it all. */
+static void check_rings(struct findings *all)
+{
+	struct efuse_hello hello;
+	struct finding *f;
+	struct msg why;
+
+	if (device_check_efuse(&hello, &why)) {
+		f = finding_add(all, FINDING_OFF, "rings", "the efuse driver would have them");
+	} else if (hello.known & EFUSE_F_RING) {
+		f = finding_add(all, FINDING_OK, "rings", "the efuse driver has a ring per core");
+	} else {
+		f = finding_add(all, FINDING_OFF, "rings", "this efuse driver has none");
+		finding_fix(f, "install the driver that came with efuse");
+	}
+	finding_need(f, FINDING_FOR_RING);
+}
+
 /* The folder is root's: others cannot tell. */
 static void check_policy(struct findings *all)
 {
@@ -455,6 +473,7 @@ void machine_check_efuse(struct findings *all)
 	check_helper(all);
 	check_status(all);
 	check_driver(all);
+	check_rings(all);
 	check_own_fusermount(all);
 	if (access(HELLO_DEVICE, F_OK) == 0)
 		check_policy(all);

@@ -36,6 +36,8 @@ void report_text(FILE *out, const char *s)
 static const char *channel_words(const struct stats_head *head)
 {
 	switch (head->channel) {
+	case STATS_CHANNEL_RING:
+		return "ring (a ring per core, shared with the efuse driver)";
 	case STATS_CHANNEL_URING:
 		return "uring (a FUSE-over-io_uring queue per core)";
 	case STATS_CHANNEL_DEV:
@@ -155,6 +157,8 @@ static void show_channel(FILE *out, const struct stats_head *head)
 	fprintf(out, "%s", channel_words(head));
 	if (head->channel == STATS_CHANNEL_URING)
 		fprintf(out, ", %" PRIu32 " KiB per entry", head->payload_size >> 10);
+	if (head->channel == STATS_CHANNEL_RING)
+		fprintf(out, ", %" PRIu32 " bytes per slot", head->payload_size);
 	fputc('\n', out);
 	if (head->reason[0]) {
 		label(out, "why not more");
@@ -241,6 +245,28 @@ static void show_queues(FILE *out, const struct statsfile *file)
 		fprintf(out, "    (%u core%s without a request)\n", unused, unused == 1 ? "" : "s");
 }
 
+static void show_ring(FILE *out, unsigned int i, const struct statsfile_core *core)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "core %u", i);
+	fprintf(out, "    %-8s %9.1f %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %7.1f\n", name,
+		(double)statsfile_age(core) / 1e6, core->polled, core->sleeps, core->doorbells,
+		core->requests ? 100.0 * (double)core->quiet / (double)core->requests : 0.0);
+}
+
+/* What only rings have. */
+static void show_rings(FILE *out, const struct statsfile *file)
+{
+	if (file->head.channel != STATS_CHANNEL_RING)
+		return;
+	fprintf(out, "    %-8s %9s %12s %12s %12s %7s\n", "RING", "OLDEST ms", "POLLED", "SLEPT",
+		"DOORBELLS", "QUIET %");
+	for (unsigned int i = 0; i < file->ncores; i++)
+		if (queue_used(&file->cores[i]))
+			show_ring(out, i, &file->cores[i]);
+}
+
 static void show_op(FILE *out, const char *name, const struct stats_op *op, uint64_t over_dev)
 {
 	fprintf(out, "    %-18s %12" PRIu64 " %12" PRIu64 " %9" PRIu64 " %10" PRIu64
@@ -313,6 +339,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 	show_requests(out, &file->head, &sum);
 	show_cost(out, &file->head, &sum);
 	show_queues(out, file);
+	show_rings(out, file);
 	show_ops(out, file, &sum);
 }
 
@@ -333,7 +360,7 @@ void report_watch_heading(FILE *out)
 
 static const char *channel_name(const struct stats_head *head)
 {
-	static const char *const names[] = { "none", "dev", "uring" };
+	static const char *const names[] = { "none", "dev", "uring", "ring" };
 
 	return names[head->channel];
 }

@@ -58,7 +58,7 @@ static void put_policy(struct json *j, const struct fusemount *mount)
 
 static void put_daemon(struct json *j, const struct stats_head *head)
 {
-	static const char *const channels[] = { "none", "dev", "uring" };
+	static const char *const channels[] = { "none", "dev", "uring", "ring" };
 	static const char *const states[] = { "starting", "running", "ended" };
 	char protocol[32];
 
@@ -116,6 +116,15 @@ static void put_queue(struct json *j, const struct statsfile_core *core)
 	json_number(j, "shared", core->shared);
 }
 
+static void put_ring(struct json *j, const struct statsfile_core *core)
+{
+	json_number(j, "oldest_ns", statsfile_age(core));
+	json_number(j, "polled", core->polled);
+	json_number(j, "sleeps", core->sleeps);
+	json_number(j, "doorbells", core->doorbells);
+	json_number(j, "quiet", core->quiet);
+}
+
 static void put_queues(struct json *j, const struct statsfile *file)
 {
 	json_open(j, "cores", '[');
@@ -123,6 +132,8 @@ static void put_queues(struct json *j, const struct statsfile *file)
 		json_open(j, NULL, '{');
 		json_number(j, "core", i);
 		put_queue(j, &file->cores[i]);
+		if (file->head.channel == STATS_CHANNEL_RING)
+			put_ring(j, &file->cores[i]);
 		json_close(j, '}');
 	}
 	json_close(j, ']');

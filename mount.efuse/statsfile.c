@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mount.efuse/statsfile.h"
@@ -93,10 +94,20 @@ int statsfile_check(const struct stats_head *head, uint64_t size, unsigned int m
 		return -EBADMSG;
 	if (size < sizeof(*head) + (uint64_t)head->nblocks * sizeof(struct stats_core))
 		return -EBADMSG;
-	if (head->channel > STATS_CHANNEL_URING || head->state > STATS_STATE_ENDED ||
+	if (head->channel > STATS_CHANNEL_RING || head->state > STATS_STATE_ENDED ||
 	    head->cache > STATS_CACHE_NONE)
 		return -EBADMSG;
 	return 0;
+}
+
+uint64_t statsfile_age(const struct statsfile_core *core)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return core->oldest && core->depth && now > core->oldest ? now - core->oldest : 0;
 }
 
 /* Split TOKEN-PID-N; -EBADMSG for a name the shim never makes. */
@@ -158,6 +169,11 @@ static void add_block(struct statsfile_core *core, struct stats_op *sum,
 	core->depth = block->depth;
 	core->depth_max = block->depth_max;
 	core->shared = block->shared;
+	core->oldest = block->oldest;
+	core->polled = block->polled;
+	core->sleeps = block->sleeps;
+	core->doorbells = block->doorbells;
+	core->quiet = block->quiet;
 	for (int i = 0; i < STATS_OPS; i++)
 		core->requests += block->op[i].requests;
 	add_ops(sum, block->op);

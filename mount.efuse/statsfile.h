@@ -23,6 +23,7 @@ struct statsfile_core {
 	uint32_t depth_max;
 	uint64_t shared;
 	uint64_t requests;	/* sum over all opcodes */
+	uint64_t oldest, polled, sleeps, doorbells, quiet;	/* as in stats.h, of a ring */
 };
 
 struct statsfile {
@@ -52,6 +53,9 @@ int statsfile_read(int dirfd, const char *name, uid_t owner, struct statsfile **
 
 /* Is the process PID that began at STARTTIME (clock ticks) alive? */
 bool statsfile_alive(uint32_t pid, uint64_t starttime);
+
+/* For how long the oldest request of a ring has been in the daemon now, in ns. */
+uint64_t statsfile_age(const struct statsfile_core *core);
 
 /* The most blocks a file of this machine can have. */
 unsigned int statsfile_max_blocks(void);

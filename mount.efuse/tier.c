@@ -6,6 +6,8 @@
  */
 #include "mount.efuse/tier.h"
 
+#include <linux/efuse.h>
+
 #include "mount.efuse/device.h"
 #include "mount.efuse/util.h"
 #include "shim/config.h"
@@ -70,6 +72,8 @@ static void choose_channel(struct tier *t, const struct opts *o)
 	t->handover.channel = o->channel;
 	if (o->channel && streq(o->channel, "dev"))
 		return;
+	if (t->rings && !(o->channel && streq(o->channel, "uring")))
+		return;
 	if (o->channel && streq(o->channel, "ring")) {
 		note(t, "the ring channel needs the efuse driver's rings, which are not here",
 		     "taking efuse.channel=auto");
@@ -82,6 +86,7 @@ static void choose_channel(struct tier *t, const struct opts *o)
 /* The driver that is not there is no loss unless it was asked for. */
 static void choose_driver(struct tier *t, const struct opts *o)
 {
+	struct efuse_hello hello;
 	struct msg why;
 	int err;
 
@@ -91,10 +96,11 @@ static void choose_driver(struct tier *t, const struct opts *o)
 	t->handover.driver = o->driver ? "stock" : NULL;
 	if (o->driver && streq(o->driver, "stock"))
 		return;
-	err = device_check_efuse(NULL, &why);
+	err = device_check_efuse(&hello, &why);
 	if (!err)
 		t->handover.driver = "efuse";
-	else if (err != -ENOENT || (o->driver && streq(o->driver, "efuse")))
+	t->rings = !err && hello.known & EFUSE_F_RING;
+	if (err && (err != -ENOENT || (o->driver && streq(o->driver, "efuse"))))
 		note(t, why.text, "the stock driver serves");
 }
 

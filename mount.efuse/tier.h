@@ -16,6 +16,7 @@ struct tier {
 	struct handover handover;	/* for handover_environ() */
 	struct msg note[TIER_NOTES];	/* each: what is missing; to what it falls back */
 	int notes;
+	bool rings;			/* the driver that is to serve has rings */
 };
 
 /*

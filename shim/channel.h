@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * channel.h - how requests come in and replies go out: the one interface that
- * dev.c and uring.c implement and session.c uses.
+ * dev.c, uring.c and ring.c implement and session.c uses.
  */
 #ifndef EFUSE_SHIM_CHANNEL_H
 #define EFUSE_SHIM_CHANNEL_H
@@ -10,7 +10,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+struct cache_request;
 struct session;
+struct fuse_in_header;
 struct fuse_out_header;
 
 struct channel {
@@ -46,5 +48,18 @@ struct channel {
 
 extern const struct channel channel_dev;
 extern const struct channel channel_uring;
+extern const struct channel channel_ring;
+
+/* Of the dev channel, for one that leaves part of its requests to the device: */
+
+/* The request IN came from the device: it is counted, and its time is taken. */
+void dev_note(struct session *s, const struct fuse_in_header *in);
+
+/*
+ * Writes the reply to REQ, NULL when it is none that a cache policy concerns, to FD.
+ * As channel.reply().
+ */
+ssize_t dev_reply_to(struct session *s, int fd, const struct cache_request *req,
+		     const struct iovec *iov, int count, size_t total);
 
 #endif

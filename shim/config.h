@@ -26,7 +26,7 @@
 #define CONFIG_ABI		1
 
 #define CONFIG_ENV_ABI		"EFUSE_ABI"	/* decimal CONFIG_ABI */
-#define CONFIG_ENV_CHANNEL	"EFUSE_CHANNEL"	/* auto | uring | dev */
+#define CONFIG_ENV_CHANNEL	"EFUSE_CHANNEL"	/* auto | ring | uring | dev */
 #define CONFIG_ENV_DRIVER	"EFUSE_DRIVER"	/* efuse | stock */
 #define CONFIG_ENV_POLL		"EFUSE_POLL"	/* microseconds, 0..10000 */
 #define CONFIG_ENV_CACHE	"EFUSE_CACHE"	/* auto | always | none */

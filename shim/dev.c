@@ -42,7 +42,7 @@ static bool wants_reply(uint32_t opcode)
 	       opcode != FUSE_INTERRUPT && opcode != FUSE_NOTIFY_REPLY;
 }
 
-static void note_request(struct session *s, const struct fuse_in_header *in)
+void dev_note(struct session *s, const struct fuse_in_header *in)
 {
 	struct stats_core *core = count_dev_block(s);
 	struct pending *p = slot(in->unique);
@@ -77,7 +77,7 @@ static ssize_t dev_next(struct session *s, int fd, void *buf, size_t size)
 	if (len < 0)
 		return -errno;
 	if ((size_t)len >= sizeof(struct fuse_in_header))
-		note_request(s, buf);
+		dev_note(s, buf);
 	if (s->cache)
 		cache_ask(s->cache, buf, (size_t)len);
 	return len;
@@ -121,15 +121,22 @@ static ssize_t reply_by_policy(struct session *s, int fd, const struct cache_req
 	return ret;
 }
 
+ssize_t dev_reply_to(struct session *s, int fd, const struct cache_request *req,
+		     const struct iovec *iov, int count, size_t total)
+{
+	if (req && cache_concerns(req->opcode))
+		return reply_by_policy(s, fd, req, iov, count, total);
+	return write_own(fd, iov, count);
+}
+
 static ssize_t dev_reply(struct session *s, int fd, const struct fuse_out_header *out,
 			 const struct iovec *iov, int count, size_t total)
 {
 	struct cache_request req;
+	bool known = s->cache && cache_recall(s->cache, out->unique, &req);
 
 	note_reply(s, out);
-	if (s->cache && cache_recall(s->cache, out->unique, &req))
-		return reply_by_policy(s, fd, &req, iov, count, total);
-	return write_own(fd, iov, count);
+	return dev_reply_to(s, fd, known ? &req : NULL, iov, count, total);
 }
 
 static int dev_prepare(struct session *s, int fd, uint32_t payload)

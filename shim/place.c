@@ -12,6 +12,7 @@
  * changes it back to 1 when that is refused.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "shim/smallfile.h"
 
 #define FOLLOW_STREAK 4
+#define BESIDE_NS 100000000ull		/* between two looks whether cores are idle */
 #define WINDOW 64			/* requests between two decisions */
 #define ENTER_NS (WINDOW * 400000ull)	/* 2,500 a second and more: enter */
 #define LEAVE_NS (WINDOW * 1000000ull)	/* 1,000 a second and less: leave */
@@ -54,6 +56,12 @@ unsigned int place_here(void)
 
 /* --- affinity ------------------------------------------------------------- */
 
+/* To one core, or to all but one. */
+static bool narrowed(const struct place *p)
+{
+	return p->core != PLACE_NOWHERE || p->off != PLACE_NOWHERE;
+}
+
 bool place_pin(struct place *p, unsigned int core)
 {
 	cpu_set_t one;
@@ -69,18 +77,20 @@ bool place_pin(struct place *p, unsigned int core)
 		CPU_CLR(core, &p->pinnable);
 		return false;
 	}
-	if (p->core == PLACE_NOWHERE)
+	if (!narrowed(p))
 		pins++;
+	p->off = PLACE_NOWHERE;
 	__atomic_store_n(&p->core, (int)core, __ATOMIC_RELAXED);
 	return true;
 }
 
 static void unpin(struct place *p)
 {
-	if (p->core == PLACE_NOWHERE)
+	if (!narrowed(p))
 		return;
 	sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
 	pins--;
+	p->off = PLACE_NOWHERE;
 	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
 }
 
@@ -134,7 +144,7 @@ static void judge(struct place *p)
 		place_release(p);
 }
 
-bool place_follow(struct place *p, unsigned int core, uint32_t pid)
+static void note_caller(struct place *p, unsigned int core, uint32_t pid)
 {
 	if (pid && p->caller != pid) {
 		p->caller = pid;
@@ -146,11 +156,97 @@ bool place_follow(struct place *p, unsigned int core, uint32_t pid)
 		p->changes++;
 	}
 	judge(p);
-	if (p->mixed)
-		return false;
-	if (p->core == (int)core || ++p->streak < FOLLOW_STREAK)
+}
+
+static bool follow(struct place *p, unsigned int core)
+{
+	if (p->mixed || p->core == (int)core || ++p->streak < FOLLOW_STREAK)
 		return false;
 	return place_pin(p, core);
+}
+
+bool place_follow(struct place *p, unsigned int core, uint32_t pid)
+{
+	note_caller(p, core, pid);
+	return follow(p, core);
+}
+
+/* --- beside the callers ----------------------------------------------------- */
+
+/* How many tasks are runnable: proc_loadavg(5). Very many where it cannot be told. */
+static unsigned int runnable_tasks(void)
+{
+	unsigned int running;
+	char buf[128];
+
+	if (!smallfile_read("/proc/loadavg", buf, sizeof(buf)) ||
+	    sscanf(buf, "%*s %*s %*s %u/", &running) != 1)
+		return UINT_MAX;
+	return running;
+}
+
+static unsigned int cores(void)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return online < 1 ? 1 : (unsigned int)online;
+}
+
+/*
+ * Requests come fast, and there is a core for this thread and one for each other that
+ * wants one. A thread that polls is runnable all the time, and so is a caller that
+ * does: they are not counted against it once it is there.
+ */
+static bool may_be_beside(struct place *p, uint64_t took, uint64_t requests)
+{
+	unsigned int running;
+
+	if (!p->usable || CPU_COUNT(&p->allowed) < 2 || p->mixed || p->stream ||
+	    requests * (ENTER_NS / WINDOW) < took)
+		return false;
+	running = runnable_tasks();
+	return p->beside ? running <= cores() : running < cores();
+}
+
+static void judge_beside(struct place *p, uint64_t now)
+{
+	bool was = p->beside;
+
+	p->beside = may_be_beside(p, now - p->beside_looked, p->progress - p->beside_seen);
+	p->beside_looked = now;
+	p->beside_seen = p->progress;
+	if (was != p->beside)
+		place_release(p);
+}
+
+/* Served on their core a few times in a row: off it. */
+static bool keep_off(struct place *p, unsigned int core)
+{
+	cpu_set_t others = p->allowed;
+
+	if (place_here() != core) {
+		p->met = 0;
+		return false;
+	}
+	if (++p->met < FOLLOW_STREAK || core >= CPU_SETSIZE)
+		return false;
+	p->met = 0;
+	CPU_CLR(core, &others);
+	if (!CPU_COUNT(&others) || sched_setaffinity(0, sizeof(others), &others))
+		return false;
+	if (!narrowed(p))
+		pins++;
+	p->off = (int)core;
+	__atomic_store_n(&p->core, PLACE_NOWHERE, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t now)
+{
+	note_caller(p, core, pid);
+	if (now - p->beside_looked >= BESIDE_NS)
+		judge_beside(p, now);
+	return p->beside ? keep_off(p, core) : follow(p, core);
 }
 
 /* --- the idle class ------------------------------------------------------- */
@@ -195,6 +291,7 @@ void place_init(struct place *p)
 	p->core = PLACE_NOWHERE;
 	p->wanted = PLACE_NOWHERE;
 	p->away = PLACE_NOWHERE;
+	p->off = PLACE_NOWHERE;
 	p->usable = allowed_get(&p->allowed);
 	p->pinnable = p->allowed;
 	p->tid = (pid_t)syscall(__NR_gettid);
@@ -245,15 +342,9 @@ void place_forked(struct place *p)
 	place_release(p);
 }
 
-/* Whether fewer tasks are runnable than there are cores: proc_loadavg(5). */
 static bool cores_to_spare(void)
 {
-	unsigned int running;
-	char buf[128];
-
-	return smallfile_read("/proc/loadavg", buf, sizeof(buf)) &&
-	       sscanf(buf, "%*s %*s %*s %u/", &running) == 1 &&
-	       (long)running < sysconf(_SC_NPROCESSORS_ONLN);
+	return runnable_tasks() < cores();
 }
 
 static void not_for(struct place *p, uint64_t now, uint64_t ns)

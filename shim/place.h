@@ -48,6 +48,11 @@ struct place {
 	unsigned int changes;	/* of them, those from another core than the last */
 	unsigned int turns;	/* of them, those of another caller than the last */
 	unsigned int mixed;	/* windows in which not to follow: callers of several cores, or many */
+	int off;		/* kept beside the callers of this core, or PLACE_NOWHERE */
+	unsigned int met;	/* requests in a row served on their caller's core */
+	bool beside;		/* cores are idle: poll on another than the callers' */
+	uint64_t beside_looked;	/* ns, when that was found */
+	uint64_t beside_seen;	/* progress then */
 	bool usable;		/* affinity can be read and set */
 
 	pid_t tid;
@@ -106,6 +111,13 @@ void place_forked(struct place *p);
  * while, it runs where the scheduler puts it. Returns whether it moved.
  */
 bool place_follow(struct place *p, unsigned int core, uint32_t pid);
+
+/*
+ * The same for a thread that polls for requests: while they come fast and a core is
+ * idle it is kept off the callers' core, where polling would be in their way, and
+ * runs beside them. NOW is CLOCK_MONOTONIC in ns.
+ */
+bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t now);
 
 /*
  * The calling thread was handed a request at NOW (CLOCK_MONOTONIC, ns), whose

@@ -8,7 +8,6 @@
 #include "shim/reader.h"
 #include "shim/settings.h"
 
-#define SPIN_CREDIT 8
 #define SPIN_RETRY 256
 
 static __thread struct reader *mine;	/* of this thread, one per session */
@@ -120,7 +119,7 @@ void reader_spun(struct reader *r, bool paid)
 {
 	if (paid)
 		count_add(&r->session->stats->spins, 1);
-	if (paid && r->spin_credit < SPIN_CREDIT)
+	if (paid && r->spin_credit < READER_CREDIT)
 		r->spin_credit++;
 	else if (!paid && r->spin_credit)
 		r->spin_credit--;

@@ -16,6 +16,8 @@
 #include "shim/place.h"
 #include "shim/session.h"
 
+#define READER_CREDIT 8		/* the most that spinning can earn */
+
 struct reader {
 	struct session *session;	/* holds a reference */
 	struct reader *next;		/* this thread's other sessions */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/efuse.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,9 @@ struct session *session_new(void)
 	s->init_since = 0;
 	s->offered = false;
 	s->channel = &channel_dev;
+	s->rings_there = SESSION_RINGS_STOCK;
 	s->uring = NULL;
+	s->rings = NULL;
 	s->cache = NULL;
 	s->lights = NULL;
 	s->stats = NULL;
@@ -198,9 +201,10 @@ void session_forked(struct session *s)
 		s->gate_efd = gate_make();
 	if (session_state(s) == SESSION_NEW)
 		return;
-	s->uring = NULL;	/* the parent's; its locks may be taken for ever */
+	s->uring = NULL;	/* the parent's; their locks may be taken for ever */
 	if (s->lights)
 		lights_forked(s->lights);
+	s->heritage = s->channel;
 	s->channel = &channel_dev;
 	__atomic_store_n(&s->state, SESSION_FORKED, __ATOMIC_RELAXED);
 }
@@ -210,7 +214,7 @@ bool session_heritable(const struct session *s)
 	int state = session_state(s);
 
 	return state == SESSION_NEW || state == SESSION_FORKED ||
-	       (state == SESSION_RUNNING && s->channel == &channel_uring);
+	       (state == SESSION_RUNNING && s->channel != &channel_dev);
 }
 
 void session_polled(struct session *s)
@@ -330,6 +334,27 @@ static int stats_begin(struct session *s, int fd)
 	return err;
 }
 
+/* What the driver of FD says of rings. */
+static enum session_rings ask_driver(int fd)
+{
+	struct efuse_hello hello = {
+		.size = sizeof(hello), .version = EFUSE_VERSION_MAX, .features = EFUSE_F_RING,
+	};
+
+	if (syscall(__NR_ioctl, fd, EFUSE_IOC_HELLO, &hello))
+		return errno == EPROTONOSUPPORT ? SESSION_RINGS_NONE : SESSION_RINGS_STOCK;
+	return hello.features & EFUSE_F_RING ? SESSION_RINGS_THERE : SESSION_RINGS_NONE;
+}
+
+/* Whether, as far as is known before INIT is answered, it will not be the device. */
+static bool has_channel(const struct session *s)
+{
+	if (s->polled)
+		return false;
+	return s->rings_there == SESSION_RINGS_THERE ? settings_get()->ring :
+						       s->offered && settings_get()->uring;
+}
+
 /*
  * Looks at the first message of the connection. Anything but an INIT means
  * that somebody else has answered it before: nothing to negotiate any more.
@@ -354,8 +379,9 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 	s->init_since = count_now();
 	__atomic_store_n(&s->init_unique, offer.unique, __ATOMIC_RELAXED);
 	s->offered = offer.uring;
+	s->rings_there = ask_driver(fd);
 	policy_begin(s, offer.flags);
-	if (s->cache || (s->offered && settings_get()->uring && !s->polled))
+	if (s->cache || has_channel(s))
 		proto_init_hide_splice(buf);
 	advance(s, SESSION_NEW, SESSION_INIT);
 }
@@ -370,11 +396,11 @@ static ssize_t take_up(struct session *s, int fd)
 	int cancel = cancel_off(), err = stats_begin(s, fd);
 
 	if (!err)
-		err = channel_uring.prepare(s, fd, s->payload);
+		err = s->heritage->prepare(s, fd, s->payload);
 	if (!err)
-		err = channel_uring.start(s);
+		err = s->heritage->start(s);
 	if (!err)
-		become_running(s, SESSION_FORKED, &channel_uring);
+		become_running(s, SESSION_FORKED, s->heritage);
 	gate_leave(s);
 	cancel_restore(cancel);
 	return err;
@@ -393,7 +419,7 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 		if (state == SESSION_RUNNING) {
 			/* read(2) is a cancellation point even if it need not
 			 * wait, and taking from a ring calls nothing that is. */
-			if (s->channel == &channel_uring)
+			if (s->channel != &channel_dev)
 				pthread_testcancel();
 			return s->channel->next(s, fd, buf, size);
 		}
@@ -425,15 +451,36 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 
 /* --- INIT, the reply ------------------------------------------------------ */
 
-/* Why the uring channel is not even tried, or NULL. */
-static const char *no_uring_because(const struct session *s, const struct proto_agreed *agreed)
+/* Why no channel but dev is even tried with the stock driver, or NULL. */
+static const char *no_uring_because(const struct session *s)
 {
-	if (!settings_get()->uring)
-		return settings_get()->why;
 	if (access("/sys/module/fuse/parameters/enable_uring", F_OK) && !s->offered)
 		return "this kernel has no FUSE over io_uring (Linux 6.14)";
 	if (!s->offered)
 		return "fuse.enable_uring is off: sudo efuse setup";
+	return NULL;
+}
+
+/* The same with the efuse driver. */
+static const char *no_rings_because(const struct session *s)
+{
+	if (s->rings_there == SESSION_RINGS_NONE)
+		return "this efuse driver has no rings: install the one that came with efuse";
+	if (!settings_get()->ring)
+		return "channel uring was asked for, which the efuse driver has not";
+	return NULL;
+}
+
+/* What holds for both. */
+static const char *only_dev_because(const struct session *s, const struct proto_agreed *agreed)
+{
+	const char *why;
+
+	if (!settings_get()->uring)
+		return settings_get()->why;
+	why = s->rings_there == SESSION_RINGS_STOCK ? no_uring_because(s) : no_rings_because(s);
+	if (why)
+		return why;
 	if (s->polled)
 		return "the program waits for requests with poll or O_NONBLOCK";
 	if (agreed->uring)
@@ -501,6 +548,25 @@ static ssize_t init_with_uring(struct session *s, int fd, const void *msg, size_
 	return (ssize_t)size;
 }
 
+/*
+ * The driver gives rings only once INIT is answered. Without them the device serves,
+ * which is what the kernel was told.
+ */
+static ssize_t init_with_rings(struct session *s, int fd, const void *msg, size_t size)
+{
+	if (channel_ring.prepare(s, fd, s->payload))
+		return 0;
+	if (syscall(__NR_write, fd, msg, size) != (ssize_t)size) {
+		int err = -errno;
+
+		channel_ring.stop(s);
+		return init_failed(s, err, err);
+	}
+	init_over(s, 0);
+	become_running(s, SESSION_INIT, channel_ring.start(s) ? &channel_dev : &channel_ring);
+	return (ssize_t)size;
+}
+
 static ssize_t init_plain(struct session *s, int fd, const struct iovec *iov, int count)
 {
 	ssize_t ret = write_real(fd, iov, count);
@@ -534,9 +600,11 @@ static ssize_t init_reply(struct session *s, int fd, const struct iovec *iov, in
 		return init_failed(s, err, write_real(fd, iov, count));
 	note_agreed(s, &agreed);
 	policy_agreed(s, msg, total, &agreed);
-	why = no_uring_because(s, &agreed);
+	why = only_dev_because(s, &agreed);
 	if (why)
 		session_reason(s, "%s%s", why, agreed.uring ? policy_lost() : "");
+	else if (s->rings_there == SESSION_RINGS_THERE)
+		ret = init_with_rings(s, fd, msg, total);
 	else
 		ret = init_with_uring(s, fd, msg, total, agreed.payload);
 	return ret ? ret : init_plain(s, fd, &whole, 1);
@@ -579,7 +647,7 @@ static ssize_t reply_bad(struct session *s, int fd, const struct fuse_out_header
 	ssize_t ret;
 
 	count_add(&s->stats->malformed, 1);
-	if (s->channel != &channel_uring)
+	if (s->channel == &channel_dev)
 		return s->channel->reply(s, fd, bad, iov, count, total);
 	ret = s->channel->reply(s, fd, &out, &empty, 1, sizeof(out));
 	return ret < 0 ? ret : -EINVAL;

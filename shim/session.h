@@ -29,6 +29,7 @@
 struct cache;
 struct channel;
 struct lights;
+struct rings;
 struct uring;
 
 enum session_state {
@@ -37,6 +38,13 @@ enum session_state {
 	SESSION_FORKED,
 	SESSION_RUNNING,
 	SESSION_ENDED,
+};
+
+/* The stock driver, or the efuse driver without or with rings. */
+enum session_rings {
+	SESSION_RINGS_STOCK,
+	SESSION_RINGS_NONE,
+	SESSION_RINGS_THERE,
 };
 
 struct session {
@@ -51,9 +59,12 @@ struct session {
 	uint64_t init_unique;		/* 0 once somebody answers it; atomic */
 	uint64_t init_since;		/* CLOCK_MONOTONIC ns when the daemon got it */
 	bool offered;			/* the kernel offered io_uring */
+	enum session_rings rings_there;	/* what the driver says of rings */
 	uint32_t index;			/* which connection of the process */
 	const struct channel *channel;
+	const struct channel *heritage;	/* FORKED: the parent's, taken up by a read */
 	struct uring *uring;		/* state of the uring channel */
+	struct rings *rings;		/* state of the ring channel */
 	struct cache *cache;		/* the cache policy, NULL for `auto` */
 	struct lights *lights;		/* light opens, NULL for none */
 	uint32_t payload;		/* bytes an entry holds, agreed in INIT */

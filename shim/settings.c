@@ -45,9 +45,11 @@ static void read_abi(void)
 static void read_channel(void)
 {
 	const char *channel = env(CONFIG_ENV_CHANNEL);
+	bool any = !channel || strcmp(channel, "auto") == 0;
 
-	settings.uring = !channel || strcmp(channel, "auto") == 0 ||
-			 strcmp(channel, "uring") == 0;
+	/* Where there are no rings, the next one down. */
+	settings.ring = any || strcmp(channel, "ring") == 0;
+	settings.uring = settings.ring || strcmp(channel, "uring") == 0;
 	if (settings.uring)
 		return;
 	if (strcmp(channel, "dev") == 0)

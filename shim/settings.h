@@ -12,6 +12,7 @@
 struct settings {
 	bool active;		/* false: stay out of the way */
 	bool uring;		/* the channel may be uring */
+	bool ring;		/* the channel may be ring */
 	bool efuse;		/* the efuse driver takes the stock one's place */
 	bool follow;		/* a single thread may follow its callers */
 	unsigned int poll_us;
@@ -20,7 +21,7 @@ struct settings {
 	char policy[64];	/* the efuse driver's, by name; "" for the usual one */
 	char status[256];	/* directory, "" for none */
 	char token[33];
-	char why[96];		/* why not active or not uring, "" otherwise */
+	char why[96];		/* why not active or only dev, "" otherwise */
 };
 
 /*

@@ -30,6 +30,7 @@ enum stats_channel {
 	STATS_CHANNEL_NONE,	/* no INIT answered yet */
 	STATS_CHANNEL_DEV,
 	STATS_CHANNEL_URING,
+	STATS_CHANNEL_RING,
 };
 
 enum stats_state {
@@ -61,7 +62,7 @@ struct stats_head {
 	uint32_t proto_major;	/* as the daemon answered INIT */
 	uint32_t proto_minor;
 	uint32_t max_write;	/* bytes */
-	uint32_t payload_size;	/* bytes reserved per ring entry */
+	uint32_t payload_size;	/* bytes reserved per ring entry, or of a slot */
 	uint32_t threads;	/* daemon threads seen reading requests */
 	uint32_t single;	/* 1 while one thread serves all queues */
 	uint64_t syscalls;	/* system calls the shim made to move requests */
@@ -93,12 +94,17 @@ struct stats_op {
 };
 
 struct stats_core {
-	uint32_t entries;	/* ring entries registered for this core's queue */
+	uint32_t entries;	/* registered for this core's queue, or slots of its ring */
 	uint32_t workers;	/* threads at home on this core */
 	uint32_t depth;		/* requests now in the daemon */
 	uint32_t depth_max;
 	uint64_t shared;	/* requests of this core that another core's thread took */
-	uint64_t reserved[5];	/* zero */
+	/* The ring channel only: */
+	uint64_t oldest;	/* CLOCK_MONOTONIC ns of its oldest request in the daemon, or 0 */
+	uint64_t polled;	/* waits that polling ended */
+	uint64_t sleeps;	/* waits that slept */
+	uint64_t doorbells;	/* system calls for nothing but telling of a reply */
+	uint64_t quiet;		/* requests taken and answered without a system call */
 	struct stats_op op[STATS_OPS];
 };
 

@@ -39,7 +39,7 @@ static const char *const op_names[STATS_OPS] = {
 	[FUSE_COPY_FILE_RANGE] = "COPY_FILE_RANGE",
 };
 
-static const char *const channels[] = { "none", "dev", "uring" };
+static const char *const channels[] = { "none", "dev", "uring", "ring" };
 static const char *const caches[] = { "auto", "always", "timeout", "none" };
 static const char *const states[] = { "init", "running", "ended" };
 
@@ -85,7 +85,7 @@ static void sum_print(const char *name, const struct sum *sum)
 
 static void print_head(const struct stats_head *h)
 {
-	printf("channel=%s\nstate=%s\n", pick(channels, 3, h->channel), pick(states, 3, h->state));
+	printf("channel=%s\nstate=%s\n", pick(channels, 4, h->channel), pick(states, 3, h->state));
 	printf("pid=%u\nstarttime=%lu\nconn=%u\nindex=%u\nnblocks=%u\n", h->pid, h->starttime,
 	       h->conn, h->index, h->nblocks);
 	printf("proto=%u.%u\nmax_write=%u\npayload_size=%u\nthreads=%u\nsingle=%u\n",
@@ -124,6 +124,9 @@ static void print_all(const struct stats_head *h)
 		sum_add(&ring, &core[i]);
 		printf("core%u.entries=%u\ncore%u.workers=%u\ncore%u.depth=%u\n", i,
 		       core[i].entries, i, core[i].workers, i, core[i].depth);
+		printf("core%u.polled=%lu\ncore%u.sleeps=%lu\ncore%u.doorbells=%lu\n"
+		       "core%u.quiet=%lu\n", i, core[i].polled, i, core[i].sleeps, i,
+		       core[i].doorbells, i, core[i].quiet);
 	}
 	sum_add(&dev, &core[ncores]);
 	sum_print("ring", &ring);

@@ -36,7 +36,7 @@ doctor
 ok "the exit status is 0 or 1" test "$code" -le 1
 says "the kernel" "^\\[ok\\] kernel +Linux $(uname -r | sed 's/[.+]/\\&/g')"
 for check in enable_uring boot io_uring io_uring_disabled seccomp dev_fuse memlock nofile nice \
-	fusermount3 fusermount mounting user_allow_other shim helper status driver own_fusermount3; do
+	fusermount3 fusermount mounting user_allow_other shim helper status driver rings own_fusermount3; do
 	says "has a line on $check" "^\\[(ok|--|!!)\\] $check +[^ ]"
 done
 like "the last line is the sum" "$(tail -n 1 "$T/out")" "$(if [ "$code" = 0 ]; then

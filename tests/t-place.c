@@ -256,9 +256,41 @@ static void idle_test(void)
 	watch_test(&p);
 }
 
+/* Beside its callers: one who is met on this core a few times drives the thread off it. */
+static void beside_test(void)
+{
+	struct place p;
+	cpu_set_t before, now;
+	int core = 0, i, moved = 0;
+
+	if (allowed(&before) < 2) {
+		printf("ok %d - beside # SKIP needs two cores\n", ++tests);
+		return;
+	}
+	place_init(&p);
+	p.beside = true;
+	p.beside_looked = 1;
+	for (i = 0; i < MANY && !moved; i++) {
+		core = (int)place_here();
+		moved = place_beside(&p, (unsigned int)core, 1, 2);
+	}
+	check(moved && allowed(&now) == CPU_COUNT(&before) - 1 && !CPU_ISSET(core, &now),
+	      "beside: off the core of the callers");
+	check(!place_beside(&p, (unsigned int)core, 1, 2), "beside: and then left alone");
+	check(place_pin(&p, (unsigned int)core) && allowed(&now) == 1 && CPU_ISSET(core, &now),
+	      "beside: can be pinned there all the same");
+	place_release(&p);
+	allowed(&now);
+	check(CPU_EQUAL(&now, &before), "beside: released to what was allowed");
+	p.beside = true;
+	place_beside(&p, (unsigned int)core, 1, 1ull << 40);
+	check(!p.beside, "beside: not when requests are slow");
+}
+
 int main(void)
 {
 	pin_test();
+	beside_test();
 	refused_test();
 	loose_test();
 	given_test();

@@ -145,7 +145,7 @@ static void test_heads(void)
 	BAD(h.nblocks = 1, -EBADMSG, "no core's block");
 	BAD(h.nblocks++, -EBADMSG, "more blocks than this machine can have");
 	BAD(h.nblocks = UINT32_MAX, -EBADMSG, "far more blocks");
-	BAD(h.channel = 3, -EBADMSG, "unknown channel");
+	BAD(h.channel = 4, -EBADMSG, "unknown channel");
 	BAD(h.state = 3, -EBADMSG, "unknown state");
 	BAD(h.index = 1, -EBADMSG, "another index than the name's");
 	BAD(h.pid = 1, -EBADMSG, "another process than the name's");
