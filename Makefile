@@ -281,7 +281,8 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 # Programs of the virtual machine: the first process is static, the rest is not.
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
-VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror prog-exercise prog-differ prog-commfd) \
+VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror fs-raw fs2-pass \
+              prog-exercise prog-differ prog-commfd prog-load prog-stats) \
             $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings

@@ -31,7 +31,7 @@ with_libraries() {
 
 # Everything the guest has, as a folder: it has no other disk.
 fill_root() {
-	local root=$1 f tools
+	local root=$1 f program tools
 	# Programs that the tests there use.
 	mapfile -t tools < <(find "$here" -name '[!it]*.c' -printf "$vm/%f\n" | sed 's/\.c$//')
 	chmod 755 "$root"
@@ -47,12 +47,14 @@ fill_root() {
 	: > "$root/etc/mtab"
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
-	# Where it is installed; the tests skip without.
-	if f=$(command -v gocryptfs); then
-		install "$f" "$root/bin/gocryptfs"
+	# Where they are installed; the tests skip without.
+	for program in gocryptfs bindfs ntfs-3g mkntfs; do
+		f=$(PATH=$PATH:/sbin:/usr/sbin command -v "$program") || continue
+		install "$f" "$root/bin/$program"
 		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
-	fi
-	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror} "$OUT"/tests/prog-{exercise,differ,commfd} \
+	done
+	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror,raw} "$OUT/tests/fs2-pass" \
+		"$OUT"/tests/prog-{exercise,differ,commfd,load,stats} \
 		"$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
 		"$vm"/t-* "${tools[@]}" |
 		while read -r f; do
@@ -64,7 +66,7 @@ fill_root() {
 			*) install -D "$f" "$root$f";;
 			esac
 		done
-	cp "$here"/[bt]-*.sh "$here/lib.sh" "$root/tests/"
+	cp "$here"/[bt]-*.sh "$here"/{lib,channel}.sh "$root/tests/"
 	# shellcheck disable=SC2254 # a pattern
 	for f in "$root"/tests/[bt]-*; do
 		case ${f##*/} in $VM_TESTS) ;; *) rm "$f";; esac

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh source=tests/vm/lib.sh
+# t-channel.sh - the ring channel end to end: unmodified file systems of every kind
+# over the rings of the efuse driver, the exerciser, what stays on the device, who is
+# never kept waiting, and the way down where there are no rings.
+# $CHANNEL_OPS are the exerciser's operations. In the virtual machine.
+. /tests/lib.sh
+# shellcheck source=tests/vm/channel.sh
+. /tests/channel.sh
+: "${CHANNEL_OPS:=100}"
+
+# --- every kind of file system --------------------------------------------------
+
+# A few of the exerciser's sections do where all have been run already.
+exercised() {	# WHAT COMMAND...
+	kind=$1
+	shift
+	ok "$kind: a mount" serve efuse.channel=ring "$@" || return
+	# shellcheck disable=SC2086 # words
+	ok "$kind: the exerciser" run_exercise $only
+	by_ring "$kind"
+	ok "$kind: unmounted" end
+}
+only=
+exercised "libfuse 3" fs-mem -f /mnt/a
+exercised "libfuse 3 -s" fs-mem -f -s /mnt/a
+only='sizes direct fight random'
+exercised "answers of other threads" fs-mem -f --async /mnt/a
+exercised "one thread, answers of others" fs-mem -f -s --async /mnt/a
+exercised "splice" fs-mem -f --splice /mnt/a
+exercised "clone-fd" fs-mem -f --clone-fd /mnt/a
+exercised "small writes" fs-mem -f --max-write=4096 /mnt/a
+exercised "kept" fs-mem -f --timeout=1 --keep-cache /mnt/a
+exercised "libfuse 2.9" fs2-pass /tmp/back -f -o attr_timeout=0,entry_timeout=0 /mnt/a
+exercised "libfuse 2.9 -s" fs2-pass /tmp/back -f -s -o big_writes /mnt/a
+if [ -e /bin/bindfs ]; then
+	exercised "bindfs" bindfs -f /tmp/back /mnt/a
+	exercised "bindfs --multithreaded" bindfs -f --multithreaded /tmp/back /mnt/a
+else
+	echo "ok $((n = n + 1)) - bindfs # SKIP bindfs is not installed"
+fi
+if [ -e /bin/ntfs-3g ] && [ -e /bin/mkntfs ]; then
+	truncate -s 16M /tmp/ntfs
+	mkntfs -qFf /tmp/ntfs > /tmp/mkntfs.log 2>&1
+	ok "ntfs-3g: a mount" serve efuse.channel=ring ntfs-3g -o no_detach /tmp/ntfs /mnt/a
+	# shellcheck disable=SC2086 # words
+	ok "ntfs-3g: the exerciser" run_exercise $only
+	by_ring "ntfs-3g"
+	ok "ntfs-3g: unmounted" end
+else
+	echo "ok $((n = n + 1)) - ntfs-3g # SKIP ntfs-3g is not installed"
+fi
+
+# --- policies of the cache -------------------------------------------------------
+
+for cache in always none; do
+	ok "cache=$cache: a mount" serve "efuse.channel=ring,efuse.cache=$cache" fs-mem -f /mnt/a
+	ok "cache=$cache: the exerciser" run_exercise random
+	by_ring "cache=$cache"
+	ok "cache=$cache: applied" test "$(stats cache_changed)" -gt 0
+	ok "cache=$cache: unmounted" end
+done
+
+# --- what stays on the device ----------------------------------------------------
+
+ok "notifications: a mount" serve efuse.channel=ring fs-mem -f --timeout=100 --keep-cache /mnt/a
+echo one > /mnt/a/f
+ok "reads what was written" is "$(cat /mnt/a/f)" one
+ctl change f two
+ok "the kernel's cache does not know of a change" is "$(cat /mnt/a/f)" one
+ctl inval_inode f
+ok "after a notification it does" is "$(cat /mnt/a/f)" two
+ctl store f six
+ok "store puts it there" is "$(cat /mnt/a/f)" six
+ctl retrieve f
+ok "retrieve fetches it" soon grep -q '^retrieved=six' /mnt/a/.ctl
+before=$(stats dev.FORGET)
+for i in $(seq 50); do : > "/mnt/a/f$i"; rm "/mnt/a/f$i"; done
+echo 2 > /proc/sys/vm/drop_caches
+forgotten() { [ "$(stats dev.FORGET)" != "$before" ] || [ "$(stats dev.BATCH_FORGET)" != "" ]; }
+ok "FORGET comes by the device" soon forgotten
+echo x > /mnt/a/block
+head -c 1 /mnt/a/block > /tmp/out 2>&1 &
+reader=$!
+soon grep -q blocked=1 /mnt/a/.ctl
+kill -INT $reader
+ok "who waits can be interrupted" soon gone $reader
+ok "INTERRUPT came by the device" test -n "$(stats dev.INTERRUPT)"
+ok "unmounted" end
+
+# --- a slow request holds up nobody ------------------------------------------------
+
+# p99 of a worker on the second processor: N of its line, in microseconds.
+p99_beside() {
+	workers fstat 3 "1:/mnt/a/file" | sed -n '1s/\..*//; 1s/^.* //p'
+}
+ok "mixed load: a mount" serve efuse.channel=ring,efuse.poll=0 fs-mem -f /mnt/a
+echo 1 > /mnt/a/file
+echo 1 > /mnt/a/delay-50
+idle=$(p99_beside)
+for i in 1 2; do
+	taskset 1 sh -c 'while :; do cat /mnt/a/delay-50 >/dev/null || exit; done' &
+	eval "slow$i=$!"
+done
+sleep 1
+busy=$(p99_beside)
+# shellcheck disable=SC2154 # by eval
+kill "$slow1" "$slow2"
+echo "# p99 of the second processor: $idle us, with 50 ms requests of the first $busy us"
+ok "50 ms requests of one processor: the other's p99 stays" test "$busy" -lt $((idle * 2 + 200))
+ok "mixed load: unmounted" soon end
+
+# --- the way down --------------------------------------------------------------------------
+
+lower() {	# WHAT CHANNEL REASON OPTIONS COMMAND...
+	what=$1 channel=$2 reason=$3
+	shift 3
+	ok "$what: a mount" serve "$@"
+	echo 1 > /mnt/a/file
+	ok "$what: the channel" is "$(stats channel)" "$channel"
+	ok "$what: the reason" sh -c "prog-stats /run/efuse/*-$fs-0 | grep -q '^reason=.*$reason'"
+	ok "$what: unmounted" end
+}
+lower "dev was asked for" dev 'asked for' efuse.channel=dev fs-mem -f /mnt/a
+lower "the stock driver" dev 'io_uring' efuse.channel=ring,efuse.driver=stock fs-mem -f /mnt/a
+lower "uring was asked for" dev 'efuse driver has not' efuse.channel=uring fs-mem -f /mnt/a
+ok "poll: a mount" serve efuse.channel=ring fs-raw --wait=poll /mnt/a
+ok "poll: the device serves" is "$(stats channel)" dev
+ok "poll: unmounted" end
+ok "efuse status names the channel" sh -c '
+	efuse wrap -o efuse.channel=auto fs-mem /mnt/a && efuse status /mnt/a > /tmp/status &&
+	grep -q "served by *ring" /tmp/status && grep -q "QUIET" /tmp/status'
+sed 's/^/# /' /tmp/status
+ok "unmounted" umount /mnt/a
+echo "1..$n"
