@@ -169,6 +169,10 @@ static size_t iov_copy(const struct iovec *iov, int count, size_t skip, char *bu
 
 size_t proto_iov_gather(const struct iovec *iov, int count, size_t skip, void *buf, size_t size)
 {
+	if (count > 0 && !skip && size <= iov[0].iov_len) {	/* mostly */
+		memcpy(buf, iov[0].iov_base, size);
+		return size;
+	}
 	return iov_copy(iov, count, skip, buf, size, false);
 }
 

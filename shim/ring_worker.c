@@ -18,6 +18,8 @@
 #define DEVICE_TURN 16		/* the device comes first once in so many requests */
 #define OTHERS_TURN 8		/* the other rings do */
 #define QUICK_NS 20000		/* back so soon after a reply is quick */
+#define QUICK_SURE 64		/* so often in a row, */
+#define QUICK_ASK 8		/* it is looked at only once in so many */
 #define LEAVE_TRIES 8		/* a woken worker may be so long on its way */
 #define SPIN_LOOKS 16		/* between two looks at the clock */
 
@@ -412,16 +414,23 @@ static int sleep_in_driver(struct rings *r, struct ring_worker *w)
 
 /* --- next ---------------------------------------------------------------------- */
 
-/* How soon the thread is back tells whether it will be the next time. */
-static void note_return(struct ring_worker *w, uint64_t now)
+/*
+ * How soon the thread is back tells whether it will be the next time: of one that
+ * always was it is not asked each time. Returns the time, or nearly.
+ */
+static uint64_t note_return(struct ring_worker *w)
 {
-	if (!w->replied)
-		return;
-	if (now - w->replied > QUICK_NS)
-		w->quick = 0;
-	else if (w->quick < UINT16_MAX)
-		w->quick++;
+	uint64_t now, replied = w->replied;
+
 	w->replied = 0;
+	if (replied && w->quick >= QUICK_SURE && ++w->quick % QUICK_ASK)
+		return replied;
+	now = count_now();
+	if (replied && now - replied > QUICK_NS)
+		w->quick = 0;
+	else if (replied)
+		w->quick++;
+	return now;
 }
 
 /* A thread that is alone and may poll runs beside its callers while cores are idle. */
@@ -472,13 +481,11 @@ ssize_t ring_worker_next(struct session *s, void *buf, size_t size)
 {
 	struct rings *r = s->rings;
 	struct ring_worker *w = worker_attach(s);
-	uint64_t now = count_now();
 	ssize_t len;
 
 	if (!w)
 		return -ENOMEM;
-	note_return(w, now);
-	settle(r, w, now);
+	settle(r, w, note_return(w));
 	len = next_or_error(r, w, buf, size);
 	if (len == -ENODEV) {
 		reader_drop(s);
