@@ -25,6 +25,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # serve OPTIONS COMMAND...: it serves /mnt/a in the foreground; its process is $fs.
 serve() {
+	! mounted || umount -l /mnt/a	# what a failed test has left
 	: > /tmp/shim.log
 	rm -f /run/efuse/*-*
 	mkdir -p /mnt/a /tmp/back

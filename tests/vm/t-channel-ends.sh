@@ -13,7 +13,7 @@ load() { prog-load /mnt/a "${1:-20}" 3 > /tmp/load 2>&1 & load=$!; sleep 0.7; }
 load_over() {
 	soon gone "$load" && [ "$(sed -n 's/.*wrong=\([0-9]*\).*/\1/p' /tmp/load | sort -u)" = 0 ]
 }
-for signal in TERM INT KILL; do
+for signal in TERM HUP KILL; do
 	for mode in "" -s --clone-fd; do
 		end="SIG$signal under load, fs-mem $mode"
 		# shellcheck disable=SC2086 # an option or none
@@ -51,7 +51,7 @@ cat /mnt/a/delay-5000 > /tmp/out 2>&1 &
 reader=$!
 sleep 0.5
 kill -KILL "$fs"
-ok "an error at once" soon gone $reader
+ok "an error at once" soon gone "$reader"
 umount -l /mnt/a
 cycle() {
 	for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -74,7 +74,7 @@ for file in /run/efuse/*-0; do fs=${file%-0}; fs=${fs##*-}; done
 ok "in the background: the exerciser" run_exercise random
 by_ring "in the background"
 ok "in the background: unmounted" umount /mnt/a
-ok "in the background: it leaves" soon gone "$fs"
+ok "in the background: it leaves" soon not test -e "/run/efuse/"*"-$fs-0"
 ok "a child that serves: a mount" serve efuse.channel=ring fs-raw --fork-after-init /mnt/a
 ok "a child that serves: reads" test -n "$(head -c 100 /mnt/a/data | tr -d '\0' | wc -c)"
 umount /mnt/a
