@@ -197,22 +197,23 @@ static unsigned int cores(void)
  * wants one. A thread that polls is runnable all the time, and so is a caller that
  * does: they are not counted against it once it is there.
  */
-static bool may_be_beside(struct place *p, uint64_t took, uint64_t requests)
+static bool may_be_beside(struct place *p, uint64_t took, uint64_t most)
 {
 	unsigned int running;
 
 	if (!p->usable || CPU_COUNT(&p->allowed) < 2 || p->mixed || p->stream ||
-	    requests * (ENTER_NS / WINDOW) < took)
+	    took > most)
 		return false;
 	running = runnable_tasks();
 	return p->beside ? running <= cores() : running < cores();
 }
 
-static void judge_beside(struct place *p, uint64_t now)
+static void judge_beside(struct place *p, uint64_t fast, uint64_t now)
 {
 	bool was = p->beside;
 
-	p->beside = may_be_beside(p, now - p->beside_looked, p->progress - p->beside_seen);
+	p->beside = may_be_beside(p, now - p->beside_looked,
+				  (p->progress - p->beside_seen) * fast);
 	p->beside_looked = now;
 	p->beside_seen = p->progress;
 	if (was != p->beside)
@@ -241,11 +242,11 @@ static bool keep_off(struct place *p, unsigned int core)
 	return true;
 }
 
-bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t now)
+bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t fast, uint64_t now)
 {
 	note_caller(p, core, pid);
 	if (now - p->beside_looked >= BESIDE_NS)
-		judge_beside(p, now);
+		judge_beside(p, fast, now);
 	return p->beside ? keep_off(p, core) : follow(p, core);
 }
 

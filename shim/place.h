@@ -113,11 +113,11 @@ void place_forked(struct place *p);
 bool place_follow(struct place *p, unsigned int core, uint32_t pid);
 
 /*
- * The same for a thread that polls for requests: while they come fast and a core is
- * idle it is kept off the callers' core, where polling would be in their way, and
- * runs beside them. NOW is CLOCK_MONOTONIC in ns.
+ * The same for a thread that polls for requests: while one comes every FAST ns or
+ * sooner, and a core is idle, it is kept off the callers' core, where polling would be in
+ * their way, and runs beside them. NOW is CLOCK_MONOTONIC in ns.
  */
-bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t now);
+bool place_beside(struct place *p, unsigned int core, uint32_t pid, uint64_t fast, uint64_t now);
 
 /*
  * The calling thread was handed a request at NOW (CLOCK_MONOTONIC, ns), whose

@@ -17,10 +17,12 @@
 
 #define DEVICE_TURN 16		/* the device comes first once in so many requests */
 #define OTHERS_TURN 8		/* the other rings do */
-#define QUICK_NS 20000		/* back so soon after a reply is quick */
+#define QUICK_NS 20000		/* back so soon after a reply is quick, */
+#define QUICK_POLL 400		/* or within so many ns per us of efuse.poll */
 #define QUICK_SURE 64		/* so often in a row, */
 #define QUICK_ASK 8		/* it is looked at only once in so many */
 #define LEAVE_TRIES 8		/* a woken worker may be so long on its way */
+#define BESIDE_POLLS 8		/* requests in less than so many times efuse.poll are fast */
 #define SPIN_LOOKS 16		/* between two looks at the clock */
 
 static bool alone(struct rings *r)
@@ -303,16 +305,20 @@ static ssize_t take(struct rings *r, struct ring_worker *w, bool all, void *buf,
 
 /* --- waiting ------------------------------------------------------------------ */
 
-static bool something(struct rings *r, unsigned int own)
+static bool something(struct rings *r)
 {
-	unsigned int i;
-
-	if (ring_has(&r->ring[own]))
-		return true;
-	for (i = 0; i < r->count; i++)
+	for (unsigned int i = 0; i < r->count; i++)
 		if (ring_has(&r->ring[i]))
 			return true;
 	return device_has(r) || ring_is_dead(r);
+}
+
+/* The same, as far as a thread that polls takes it at once. */
+static bool something_to_take(struct rings *r, unsigned int own)
+{
+	if (ring_has(&r->ring[own]))
+		return true;
+	return alone(r) ? something(r) : device_has(r) || ring_is_dead(r);
 }
 
 /* Whether something came within the time that the mounting user allows. */
@@ -323,7 +329,7 @@ static bool spin_for(struct rings *r, unsigned int own)
 
 	do {
 		for (i = 0; i < SPIN_LOOKS; i++) {
-			if (something(r, own))
+			if (something_to_take(r, own))
 				return true;
 			reader_relax();
 		}
@@ -365,7 +371,7 @@ static void leave_polled(struct rings *r, struct ring_worker *w)
 		return;
 	w->polled = 0;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (something(r, own) &&
+	if (something(r) &&
 	    !__atomic_load_n(&r->ring[own].daemon->pollers, __ATOMIC_RELAXED) &&
 	    __atomic_load_n(&r->ring[0].kernel->all_sleepers, __ATOMIC_RELAXED))
 		pass_on(r, w);
@@ -414,6 +420,14 @@ static int sleep_in_driver(struct rings *r, struct ring_worker *w)
 
 /* --- next ---------------------------------------------------------------------- */
 
+/* Who may poll for long is on a slow machine, or has time. */
+static uint64_t quick_ns(void)
+{
+	uint64_t ns = settings_get()->poll_us * (uint64_t)QUICK_POLL;
+
+	return ns > QUICK_NS ? ns : QUICK_NS;
+}
+
 /*
  * How soon the thread is back tells whether it will be the next time: of one that
  * always was it is not asked each time. Returns the time, or nearly.
@@ -426,7 +440,7 @@ static uint64_t note_return(struct ring_worker *w)
 	if (replied && w->quick >= QUICK_SURE && ++w->quick % QUICK_ASK)
 		return replied;
 	now = count_now();
-	if (replied && now - replied > QUICK_NS)
+	if (replied && now - replied > quick_ns())
 		w->quick = 0;
 	else if (replied)
 		w->quick++;
@@ -440,7 +454,8 @@ static void settle(struct rings *r, struct ring_worker *w, uint64_t now)
 
 	if (!alone(r) || !settings_get()->poll_us)
 		w->calls += reader_settle(reader, alone(r));
-	else if (place_beside(&reader->place, reader->lastq, reader->lastpid, now))
+	else if (place_beside(&reader->place, reader->lastq, reader->lastpid,
+			      settings_get()->poll_us * BESIDE_POLLS * 1000ull, now))
 		w->calls++;
 }
 

@@ -272,18 +272,18 @@ static void beside_test(void)
 	p.beside_looked = 1;
 	for (i = 0; i < MANY && !moved; i++) {
 		core = (int)place_here();
-		moved = place_beside(&p, (unsigned int)core, 1, 2);
+		moved = place_beside(&p, (unsigned int)core, 1, 400000, 2);
 	}
 	check(moved && allowed(&now) == CPU_COUNT(&before) - 1 && !CPU_ISSET(core, &now),
 	      "beside: off the core of the callers");
-	check(!place_beside(&p, (unsigned int)core, 1, 2), "beside: and then left alone");
+	check(!place_beside(&p, (unsigned int)core, 1, 400000, 2), "beside: and then left alone");
 	check(place_pin(&p, (unsigned int)core) && allowed(&now) == 1 && CPU_ISSET(core, &now),
 	      "beside: can be pinned there all the same");
 	place_release(&p);
 	allowed(&now);
 	check(CPU_EQUAL(&now, &before), "beside: released to what was allowed");
 	p.beside = true;
-	place_beside(&p, (unsigned int)core, 1, 1ull << 40);
+	place_beside(&p, (unsigned int)core, 1, 400000, 1ull << 40);
 	check(!p.beside, "beside: not when requests are slow");
 }
 
