@@ -167,12 +167,13 @@ static void put_inode(struct fuse_args *args)
 	args->efuse.inode = NULL;
 }
 
-/*
- * Whether the server knows of the inode. Only its end, and efuse_lookup_end() for
- * one that is bad already, take away what it counts, so there is no lock to take.
- */
+/* Whether the server knows of the inode. */
 static bool has_lookups(struct inode *inode)
 {
+	/*
+	 * Only its end, and efuse_lookup_end() for one that is bad already, take away
+	 * what it counts, so there is no lock to take.
+	 */
 	return data_race(get_fuse_inode(inode)->nlookup) > 0;
 }
 

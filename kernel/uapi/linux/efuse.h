@@ -112,7 +112,8 @@
  *   EFUSE_ENTER_WAIT      sleeps until there are some, or something on the device
  * and returns what it found in the end: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both
  * or, since somebody else may have been quicker or without WAIT, none. EPERM: not
- * mounted. EINVAL: no rings, no such ring or flag, not started. EINTR: a signal came. ENODEV: the connection has ended.
+ * mounted. EINVAL: no rings, no such ring or flag, not started. EINTR: a signal came.
+ * ENODEV: the connection has ended.
  *
  * What a server writes there can end its own connection, and that is all it can: a
  * number or a length that cannot be does. A reply that write(2) would have refused is
