@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh source=tests/vm/lib.sh disable=SC2119 # nothing is passed on
 # b-requests.sh - requests that reach a file system, by opcode: from the stock driver
-# (plain, all times 0), with cache=always kept by the shim alone, and by the driver's policy. A
-# second walk over a tree with stat, extended attributes and readlink; unpacking,
-# configuring and building a small C project; writing. bindfs has the shim; a static
-# program and gocryptfs, which is Go, have none. The kernel counts (make
-# bench-requests).
+# (plain, all times 0; own, as it is), with cache=always kept by the shim alone, and by
+# the driver's policy. A second walk over a tree with stat, extended attributes and
+# readlink; unpacking, configuring and building a small C project; writing. bindfs has
+# the shim; a static program and gocryptfs, which is Go, have none. $DAEMONS are those
+# that run. The kernel counts (make bench-requests).
 . /tests/lib.sh
 
 : "${FILES:=2000}" "${DAEMONS:=bindfs,static,go}"
@@ -103,7 +103,8 @@ counted() {
 }
 fewer() { [ -n "$all" ] && [ $((all * 100)) -le $((plain * (100 - $1))) ]; }
 percent() {
-	for than in "$plain" "$own"; do
+	[ "$own" != "$plain" ] || own=
+	for than in $plain $own; do
 		[ -z "$all" ] || echo "# $((100 - (all * 1000 / than + 5) / 10)) % fewer, $all of $than"
 	done
 }
