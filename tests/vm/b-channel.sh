@@ -53,7 +53,7 @@ kind() {
 mkdir -p /mnt/a
 NOTHING=attr_timeout=0,entry_timeout=0,negative_timeout=0
 if [ -e /bin/bindfs ]; then
-	kind "bindfs" 70 bindfs -f -o $NOTHING /tmp/back /mnt/a
+	kind "bindfs" 84 bindfs -f -o $NOTHING /tmp/back /mnt/a
 	kind "bindfs --multithreaded" 70 bindfs -f --multithreaded -o $NOTHING /tmp/back /mnt/a
 fi
 
@@ -71,5 +71,5 @@ line "server, efuse driver, shim, by rings"
 ring=$mean
 ok "server: by rings" is "$(stats channel)" ring
 ok "server: unmounted" stop /mnt/a
-bars server 70
+bars server 82
 echo "1..$n"
