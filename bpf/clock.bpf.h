@@ -41,21 +41,32 @@ static __always_inline __u64 clock_now(void)
 }
 
 /*
- * Something is complete that changed what changed is of. Two of these at a time
- * must leave the later: for many more, nothing is believed of this place again.
+ * The time now, of this change or a later one, is left where the thing is. Two of
+ * these at a time must leave the later: for many more, nothing is believed of this
+ * place again.
  */
-static __always_inline void clock_mark(__u64 *changed)
+static __always_inline void clock_leave(__u64 *changed, __u64 now)
 {
-	__u64 now = __sync_add_and_fetch(&clock, 1), old = *(volatile __u64 *)changed;
+	__u64 old = *(volatile __u64 *)changed;
 
 	for (int i = 0; i < 16; i++) {
-		__u64 seen = __sync_val_compare_and_swap(changed, old, now);
+		__u64 seen;
 
-		if (seen == old || seen >= now)
+		/* Somebody was faster, perhaps before we looked. */
+		if (old >= now)
+			return;
+		seen = __sync_val_compare_and_swap(changed, old, now);
+		if (seen == old)
 			return;
 		old = seen;
 	}
 	*(volatile __u64 *)changed = FOREVER;
+}
+
+/* Something is complete that changed what changed is of. */
+static __always_inline void clock_mark(__u64 *changed)
+{
+	clock_leave(changed, __sync_add_and_fetch(&clock, 1));
 }
 
 /*
