@@ -60,6 +60,9 @@ extern void efuse_keep(struct efuse_request *req, __u64 cookie) __ksym;
 extern int efuse_open_flags(struct efuse_request *req, __u32 set, __u32 clear) __ksym;
 extern __u8 *efuse_room(struct efuse_request *req, const __u64 rdwr_buf_size) __ksym;
 extern int efuse_reply(struct efuse_request *req, const void *src, __u32 src__sz) __ksym;
+extern int efuse_watch(struct efuse_request *req) __ksym;
+extern int efuse_reply_more(struct efuse_request *req, const void *src, __u32 src__sz,
+			    __u32 from, __u32 count) __ksym;
 extern int efuse_wait(struct efuse_request *req, __u32 usec) __ksym;
 
 /* A policy of that name, with the slots that follow. */

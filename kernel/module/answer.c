@@ -138,7 +138,7 @@ static __always_inline const struct efuse_ops *fill(struct efuse_pending *p,
 /* --- whether it is believed ----------------------------------------------- */
 
 /* An error the server could have sent, to a request that can fail. */
-static bool is_refusal(const struct fuse_args *args, int verdict)
+bool efuse_is_refusal(const struct fuse_args *args, int verdict)
 {
 	return verdict < 0 && verdict > -512 && !args->force && !args->noreply;
 }
@@ -247,7 +247,7 @@ static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p, struct inod
 }
 
 /* As if the policy had not been asked. */
-static void undo_reply(struct efuse_pending *p)
+void efuse_undo_reply(struct efuse_pending *p)
 {
 	struct fuse_arg *out = &p->args->out_args[0];
 
@@ -263,9 +263,9 @@ static ssize_t reply_size(const struct fuse_args *args)
 	return args->out_argvar ? args->out_args[args->out_numargs - 1].size : 0;
 }
 
-/* Returns the policy's verdict. */
+/* Returns the policy's verdict. flags are a constant. */
 static __always_inline int ask(struct efuse_pending *p, struct mnt_idmap *idmap,
-			       struct fuse_mount *fm, struct fuse_args *args)
+			       struct fuse_mount *fm, struct fuse_args *args, u32 flags)
 {
 	const struct efuse_ops *ops;
 	int verdict = EFUSE_PASS, idx;
@@ -276,6 +276,7 @@ static __always_inline int ask(struct efuse_pending *p, struct mnt_idmap *idmap,
 	if (ops && READ_ONCE(fm->fc->connected) &&
 	    (args->nocreds || fill_ids(&p->req, idmap, fm))) {
 		p->stage = EFUSE_STAGE_ASKED;
+		p->req.flags |= flags;
 		verdict = call_request(ops, p);
 		args->efuse.conn = p->req.conn;
 		args->efuse.cookie = p->req.cookie;
@@ -292,14 +293,14 @@ static bool answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		   struct fuse_args *args, struct inode *near, ssize_t *ret)
 {
 	struct efuse_pending p __uninitialized;
-	int verdict = ask(&p, idmap, fm, args);
+	int verdict = ask(&p, idmap, fm, args, 0);
 
 	if (verdict == EFUSE_DONE && is_sound(fm, &p, near)) {
 		*ret = reply_size(args);
 		return true;
 	}
-	undo_reply(&p);
-	if (!is_refusal(args, verdict))
+	efuse_undo_reply(&p);
+	if (!efuse_is_refusal(args, verdict))
 		return false;
 	*ret = verdict;
 	return true;
@@ -308,7 +309,13 @@ static bool answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		  struct fuse_args *args, ssize_t *ret)
 {
-	return args->opcode != FUSE_LOOKUP && answer(idmap, fm, args, NULL, ret);
+	return args->opcode != FUSE_LOOKUP && !args->efuse.asked &&
+	       answer(idmap, fm, args, NULL, ret);
+}
+
+int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args)
+{
+	return ask(p, &invalid_mnt_idmap, fm, args, EFUSE_REQ_DIRECT);
 }
 
 bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,
@@ -336,7 +343,8 @@ static void show(struct fuse_conn *fc, struct fuse_args *args)
 
 void efuse_observe(struct fuse_mount *fm, struct fuse_args *args)
 {
-	show(fm->fc, args);
+	if (!args->efuse.asked)
+		show(fm->fc, args);
 }
 
 void efuse_replied(struct mnt_idmap *idmap, struct fuse_mount *fm,

@@ -12,9 +12,11 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 
+struct efuse_bounce;
 struct efuse_ops_policy;
 struct fuse_args;
 struct fuse_conn;
+struct fuse_io_args;
 struct fuse_mount;
 struct qstr;
 
@@ -45,6 +47,10 @@ struct efuse_args {
 		/* A LOOKUP, answered: held until efuse_lookup_end(), or NULL. */
 		struct inode *inode;
 	};
+	/* Contents: what is the caller's of them, or NULL. */
+	struct efuse_bounce *bounce;
+	/* By efuse_data_begin() already. */
+	bool asked;
 #endif
 };
 
@@ -148,6 +154,20 @@ bool efuse_folder_reopen(struct inode *inode, struct file *file);
  */
 int efuse_folder_open(struct file *file);
 
+/*
+ * Offer a READ or WRITE of a caller's own memory to the connection's policy. Returns
+ * true if it is answered, with the bytes or -errno in *ret, and the size of the reply
+ * set. Otherwise it is to be sent as it is then, which may not be as it was, and
+ * efuse_data_end() must follow whatever comes of it. May sleep.
+ */
+bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret);
+
+/*
+ * The end of that: the request is as it was made, and a reply in the caller's memory.
+ * Returns ret, or the bytes of the reply if it is none. Does not sleep.
+ */
+ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret);
+
 #else /* !CONFIG_FUSE_EFUSE */
 
 static inline int efuse_init(void)
@@ -228,6 +248,17 @@ static inline int efuse_folder_open(struct file *file)
 
 static inline void efuse_lookup_end(struct fuse_args *args, bool given)
 {
+}
+
+static inline bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia,
+				    ssize_t *ret)
+{
+	return false;
+}
+
+static inline ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret)
+{
+	return ret;
 }
 
 #endif /* CONFIG_FUSE_EFUSE */

@@ -55,6 +55,13 @@ static inline int copy_from(const void *value, u32 size, u32 off, void *dst, u32
 	return off > size ? -ERANGE : (int)n;
 }
 
+/* Contents of a WRITE as its second argument, or of a READ as its reply, in our pages. */
+static bool has_contents(const struct fuse_args *args, u32 opcode, u32 index)
+{
+	return args->opcode == opcode && index == (opcode == FUSE_WRITE) &&
+	       efuse_data_is_ours(args);
+}
+
 /* The page that a link's target is in, NULL for anything else. */
 static struct page *link_page(const struct fuse_args_pages *ap, u32 size)
 {
@@ -126,6 +133,8 @@ __bpf_kfunc const u8 *efuse_arg(struct efuse_request *req, u32 index,
  * @dst: where to; what the argument has no bytes for is zeroed
  * @dst__sz: bytes there
  *
+ * What a WRITE writes can be copied as well if efuse_watch() was called for it.
+ *
  * Return: the bytes copied, or -ENOENT as efuse_arg_size(), or -ERANGE if @off is
  * behind the argument
  */
@@ -133,9 +142,12 @@ __bpf_kfunc int efuse_arg_copy(struct efuse_request *req, u32 index, u32 off,
 			       void *dst, u32 dst__sz)
 {
 	const struct fuse_in_arg *arg = arg_of(req, index);
+	struct fuse_args *args = pending(req)->args;
 
 	if (arg)
 		return copy_from(arg->value, arg->size, off, dst, dst__sz);
+	if (has_contents(args, FUSE_WRITE, index))
+		return efuse_data_copy(args, args->in_args[index].size, off, dst, dst__sz);
 	memset(dst, 0, dst__sz);
 	return -ENOENT;
 }
@@ -183,7 +195,7 @@ __bpf_kfunc const u8 *efuse_out(struct efuse_request *req, u32 index,
  * @dst__sz: bytes there
  *
  * The target of a symbolic link and the entries of a folder, which are in a page,
- * can be copied as well.
+ * can be copied as well, and what a READ has read if efuse_watch() was called for it.
  *
  * Return: the bytes copied, -ENOENT if it is not there or in other pages, -ERANGE
  * if @off is behind it
@@ -198,6 +210,8 @@ __bpf_kfunc int efuse_out_copy(struct efuse_request *req, u32 index, u32 off,
 
 	if (out)
 		return copy_from(out->value, out->size, off, dst, dst__sz);
+	if (p->stage == EFUSE_STAGE_REPLIED && has_contents(p->args, FUSE_READ, index))
+		return efuse_data_copy(p->args, p->args->out_args[0].size, off, dst, dst__sz);
 	memset(dst, 0, dst__sz);
 	if (p->stage != EFUSE_STAGE_REPLIED || !p->args->out_pages || index)
 		return -ENOENT;
@@ -374,6 +388,65 @@ __bpf_kfunc u8 *efuse_room(struct efuse_request *req, const size_t rdwr_buf_size
 	return is_clear(args->opcode) ? value : memset(value, 0, rdwr_buf_size);
 }
 
+/* The request, if it is one of a caller's own memory that can still be answered. */
+static struct efuse_pending *direct_of(struct efuse_request *req)
+{
+	struct efuse_pending *p = pending(req);
+
+	return (req->flags & EFUSE_REQ_DIRECT) && p->stage == EFUSE_STAGE_ASKED ? p : NULL;
+}
+
+/**
+ * efuse_watch - the reply's slot is to see contents
+ * @req: a READ or WRITE with EFUSE_REQ_DIRECT, in its slot
+ *
+ * If the server is asked, what it says or gets goes through memory that the caller
+ * cannot change. efuse_out_copy() and efuse_arg_copy() are how to see it, if there
+ * was memory for that.
+ *
+ * Return: 0, -EOPNOTSUPP for another request
+ */
+__bpf_kfunc int efuse_watch(struct efuse_request *req)
+{
+	struct efuse_pending *p = direct_of(req);
+
+	if (!p)
+		return -EOPNOTSUPP;
+	p->watch = true;
+	return 0;
+}
+
+/**
+ * efuse_reply_more - what comes next of the reply to a READ
+ * @req: a READ with EFUSE_REQ_DIRECT, in its slot
+ * @src: contents
+ * @src__sz: their size
+ * @from: the first byte of them that is meant
+ * @count: how many are, also none
+ *
+ * EFUSE_DONE says that this was all, and the file ends there if it was less than what
+ * was asked for. EFUSE_REST has the server asked for what comes behind it.
+ *
+ * Return: 0, -EINVAL for more than was asked for, or than is there, -EOPNOTSUPP for
+ * another request
+ */
+__bpf_kfunc int efuse_reply_more(struct efuse_request *req, const void *src, u32 src__sz,
+				 u32 from, u32 count)
+{
+	struct efuse_pending *p = direct_of(req);
+	struct fuse_arg *out;
+
+	if (!p || req->opcode != FUSE_READ)
+		return -EOPNOTSUPP;
+	out = &p->args->out_args[0];
+	if (from > src__sz || count > src__sz - from ||
+	    count > (p->replied ? p->room : out->size) - p->answered)
+		return -EINVAL;
+	efuse_data_answer(p, src + from, count);
+	reply_begin(p, out, p->answered);
+	return 0;
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(kfunc_ids)
@@ -388,6 +461,8 @@ BTF_ID_FLAGS(func, efuse_open_flags, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_reply, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, efuse_wait, KF_TRUSTED_ARGS | KF_SLEEPABLE)
 BTF_ID_FLAGS(func, efuse_room, KF_TRUSTED_ARGS | KF_RET_NULL)
+BTF_ID_FLAGS(func, efuse_watch, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, efuse_reply_more, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(kfunc_ids)
 
 static const struct btf_kfunc_id_set kfunc_set = {

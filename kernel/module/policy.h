@@ -2,7 +2,7 @@
 /*
  * policy.h - policies: BPF programs that answer requests in place of the server.
  * slots.h is what they see and consist of, ops.c registers and attaches them,
- * answer.c asks them, kfunc.c is what they can call.
+ * answer.c asks them, data.c has contents pass them, kfunc.c is what they can call.
  */
 #ifndef _FS_FUSE_EFUSE_POLICY_H
 #define _FS_FUSE_EFUSE_POLICY_H
@@ -32,6 +32,12 @@ struct efuse_pending {
 	enum efuse_stage stage;
 	bool replied;		/* efuse_reply() has succeeded */
 	unsigned int room;	/* size of the last reply argument before that */
+
+	/* Of a request with EFUSE_REQ_DIRECT alone. */
+	bool watch;		/* the policy wants to see contents */
+	u32 answered;		/* bytes of contents that it has given, */
+	unsigned int page;	/* up to this page of the caller's */
+	u32 page_off;		/* and what comes there next */
 };
 
 /* A registered policy. In ops.c's list, and named by its connections. */
@@ -66,6 +72,31 @@ void efuse_answer_unmount(struct fuse_conn *fc);
 
 /* Whether the policy lets a folder be opened without the server. May sleep. */
 bool efuse_answer_reopen(struct fuse_mount *fm, u64 nodeid);
+
+/*
+ * Ask for a READ or WRITE between the server and a caller's own memory. *p is filled
+ * but for what is of such a request. Returns the verdict, as the policy has it. May
+ * sleep.
+ */
+int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args);
+
+/* Whether it is an error that the server could have sent. */
+bool efuse_is_refusal(const struct fuse_args *args, int verdict);
+
+/* Have no reply in *p any more. */
+void efuse_undo_reply(struct efuse_pending *p);
+
+/* Whether the contents of the request are in pages that nobody else can change. */
+bool efuse_data_is_ours(const struct fuse_args *args);
+
+/*
+ * Copy from those pages, which hold size bytes, from off on to dst, and zero what of
+ * its room bytes remains. Returns the bytes copied.
+ */
+u32 efuse_data_copy(struct fuse_args *args, u32 size, u32 off, void *dst, u32 room);
+
+/* Add n bytes to the reply of a READ with EFUSE_REQ_DIRECT, which has room for them. */
+void efuse_data_answer(struct efuse_pending *p, const void *src, u32 n);
 
 /* Feature bits of what this kernel lets us do. */
 u64 efuse_features(void);

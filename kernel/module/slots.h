@@ -87,6 +87,7 @@
 enum efuse_verdict {
 	EFUSE_PASS = 0,		/* the server answers */
 	EFUSE_DONE = 1,		/* efuse_reply() holds the answer */
+	EFUSE_REST = 2,		/* efuse_reply_more() its beginning; the server has the rest */
 };
 
 /* efuse_request.flags */
@@ -96,6 +97,8 @@ enum efuse_request_flags {
 	EFUSE_REQ_LOCKS = 2,	/* the server keeps POSIX locks, not the kernel */
 	/* What FUSE keeps of an answer, which it shows to all, none sees who may not. */
 	EFUSE_REQ_SHARED = 4,
+	/* A READ or WRITE of the caller's memory, not the page cache; not set for a reply. */
+	EFUSE_REQ_DIRECT = 8,
 };
 
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */

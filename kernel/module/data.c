@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * data.c - contents on their way between a file and a caller's own memory: the READs
+ * and WRITEs that do not go through the page cache, which a policy may answer.
+ *
+ * What a policy remembers of them must be what the server has said or got. The
+ * caller can change its memory at any time, also between the two, so such memory is
+ * never read for a policy: one that wants to see contents has them go through pages
+ * of ours.
+ */
+#include "../fuse_i.h"
+#include "policy.h"
+
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/slab.h>
+
+/* The caller's pages, and what the request was, while it is sent with ours. */
+struct efuse_bounce {
+	struct page **pages;
+	struct fuse_page_desc *descs;
+	unsigned int num_pages;
+	u32 head;	/* bytes that the policy has answered; the rest is asked for */
+};
+
+/* --- pages ---------------------------------------------------------------- */
+
+/* A place in the pages of a request. */
+struct cursor {
+	struct fuse_args_pages *ap;
+	unsigned int page;
+	u32 off;	/* in that page's part */
+};
+
+/* What is left of the part that it is in; 0 behind the last. */
+static u32 cursor_left(struct cursor *at)
+{
+	while (at->page < at->ap->num_pages && at->off == at->ap->descs[at->page].length) {
+		at->page++;
+		at->off = 0;
+	}
+	return at->page < at->ap->num_pages ? at->ap->descs[at->page].length - at->off : 0;
+}
+
+static void cursor_skip(struct cursor *at, u32 n)
+{
+	u32 part;
+
+	while (n && (part = min(cursor_left(at), n))) {
+		at->off += part;
+		n -= part;
+	}
+}
+
+/* n bytes from buf to the pages, or the other way. False if the pages end before. */
+static bool cursor_copy(struct cursor *at, void *buf, u32 n, bool to_pages)
+{
+	u32 part;
+
+	for (; n && (part = min(cursor_left(at), n)); n -= part, buf += part, at->off += part) {
+		struct page *page = at->ap->pages[at->page];
+		void *there = kmap_local_page(page) + at->ap->descs[at->page].offset + at->off;
+
+		if (to_pages)
+			memcpy(there, buf, part);
+		else
+			memcpy(buf, there, part);
+		kunmap_local(there);
+		if (to_pages)
+			flush_dcache_page(page);
+	}
+	return !n;
+}
+
+/* n bytes between pages of ours, from their beginning, and a caller's. As above. */
+static bool copy_all(struct page **ours, struct cursor *at, u32 n, bool to_caller)
+{
+	bool whole = true;
+	u32 part;
+
+	for (; n && whole; n -= part, ours++) {
+		void *there = kmap_local_page(*ours);
+
+		part = min_t(u32, n, PAGE_SIZE);
+		whole = cursor_copy(at, there, part, to_caller);
+		kunmap_local(there);
+	}
+	return whole;
+}
+
+/* --- pages of ours -------------------------------------------------------- */
+
+static void free_pages_of(struct page **pages, unsigned int count)
+{
+	while (count)
+		if (pages[--count])
+			__free_page(pages[count]);
+	kfree(pages);
+}
+
+/* Pages for size bytes, or NULL. */
+static struct page **get_pages_for(u32 size, struct fuse_page_desc **descs)
+{
+	unsigned int count = DIV_ROUND_UP(size, PAGE_SIZE), i;
+	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
+	struct page **pages = fuse_pages_alloc(count, gfp, descs);
+
+	if (!pages)
+		return NULL;
+	if (alloc_pages_bulk_array(gfp, count, pages) < count) {
+		free_pages_of(pages, count);
+		return NULL;
+	}
+	for (i = 0; i < count; i++)
+		(*descs)[i].length = min_t(u32, size - i * PAGE_SIZE, PAGE_SIZE);
+	return pages;
+}
+
+/*
+ * Have the request go through pages of ours, but for the head of its reply. Where
+ * there is no memory for that it goes as it was.
+ */
+static void bounce_begin(struct fuse_io_args *ia, u32 head)
+{
+	struct fuse_args_pages *ap = &ia->ap;
+	struct fuse_args *args = &ap->args;
+	bool write = args->opcode == FUSE_WRITE;
+	u32 size = write ? ia->write.in.size : ia->read.in.size - head;
+	struct efuse_bounce *b = kmalloc(sizeof(*b), GFP_KERNEL);
+	struct cursor at = { .ap = ap };
+	struct fuse_page_desc *descs;
+	struct page **pages;
+
+	pages = b && size ? get_pages_for(size, &descs) : NULL;
+	/* What is not written over is not to be seen by the server. */
+	if (pages && write && !copy_all(pages, &at, size, false)) {
+		free_pages_of(pages, DIV_ROUND_UP(size, PAGE_SIZE));
+		pages = NULL;
+	}
+	if (!pages) {
+		kfree(b);
+		return;
+	}
+	*b = (struct efuse_bounce){
+		.pages = ap->pages, .descs = ap->descs, .num_pages = ap->num_pages, .head = head,
+	};
+	ap->pages = pages;
+	ap->descs = descs;
+	ap->num_pages = DIV_ROUND_UP(size, PAGE_SIZE);
+	if (!write) {
+		ia->read.in.offset += head;
+		ia->read.in.size = size;
+		args->out_args[0].size = size;
+	}
+	args->efuse.bounce = b;
+}
+
+/* The request as it was made, and what the server has said in the caller's pages. */
+static ssize_t bounce_end(struct fuse_io_args *ia, struct efuse_bounce *b, ssize_t ret)
+{
+	struct fuse_args_pages *ap = &ia->ap;
+	struct fuse_arg *out = &ap->args.out_args[0];
+	struct page **pages = ap->pages;
+	unsigned int count = ap->num_pages;
+	struct cursor at = { .ap = ap };
+
+	ap->pages = b->pages;
+	ap->descs = b->descs;
+	ap->num_pages = b->num_pages;
+	if (ap->args.opcode == FUSE_READ) {
+		ia->read.in.offset -= b->head;
+		ia->read.in.size += b->head;
+		if (ret >= 0) {
+			cursor_skip(&at, b->head);
+			copy_all(pages, &at, out->size, true);
+			out->size += b->head;
+			ret += b->head;
+		}
+	}
+	free_pages_of(pages, count);
+	ap->args.efuse.bounce = NULL;
+	kfree(b);
+	return ret;
+}
+
+/* --- hooks ---------------------------------------------------------------- */
+
+/* Whether contents are in pages, not in memory of the kernel's. */
+static bool has_pages(const struct fuse_args *args)
+{
+	return args->opcode == FUSE_WRITE ? args->in_pages : args->out_pages;
+}
+
+bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
+{
+	struct fuse_args *args = &ia->ap.args;
+	struct efuse_pending p __uninitialized;
+	u32 head = 0;
+	int verdict;
+
+	p.answered = 0;
+	p.page = 0;
+	p.page_off = 0;
+	p.watch = false;
+	verdict = efuse_ask_direct(&p, fm, args);
+	args->efuse.asked = true;
+	if (verdict == EFUSE_DONE && p.replied && args->opcode == FUSE_READ) {
+		*ret = args->out_args[0].size;
+		return true;
+	}
+	if (verdict == EFUSE_REST && p.replied && args->opcode == FUSE_READ)
+		head = p.answered;
+	efuse_undo_reply(&p);
+	if (efuse_is_refusal(args, verdict)) {
+		*ret = verdict;
+		return true;
+	}
+	if ((p.watch || head) && has_pages(args))
+		bounce_begin(ia, head);
+	return false;
+}
+
+ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret)
+{
+	struct efuse_bounce *b = ia->ap.args.efuse.bounce;
+
+	return b ? bounce_end(ia, b, ret) : ret;
+}
+
+/* --- for kfunc.c ---------------------------------------------------------- */
+
+bool efuse_data_is_ours(const struct fuse_args *args)
+{
+	return args->efuse.bounce;
+}
+
+u32 efuse_data_copy(struct fuse_args *args, u32 size, u32 off, void *dst, u32 room)
+{
+	struct fuse_args_pages *ap = container_of(args, struct fuse_args_pages, args);
+	/* Pages of ours are whole. */
+	struct cursor at = { .ap = ap, .page = off / PAGE_SIZE, .off = off % PAGE_SIZE };
+	u32 n = off < size ? min(room, size - off) : 0;
+
+	if (n)
+		cursor_copy(&at, dst, n, false);
+	memset(dst + n, 0, room - n);
+	return n;
+}
+
+void efuse_data_answer(struct efuse_pending *p, const void *src, u32 n)
+{
+	struct fuse_args_pages *ap = container_of(p->args, struct fuse_args_pages, args);
+	struct cursor at = { .ap = ap, .page = p->page, .off = p->page_off };
+
+	if (has_pages(p->args)) {
+		cursor_copy(&at, (void *)src, n, true);
+		p->page = at.page;
+		p->page_off = at.off;
+	} else {
+		memcpy(p->args->out_args[0].value + p->answered, src, n);
+	}
+	p->answered += n;
+}
