@@ -282,7 +282,7 @@ check-race: deps	## ten thousand mounts against a user who swaps the mount point
 VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
 VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror fs-raw fs2-pass \
-              prog-exercise prog-differ prog-commfd prog-load prog-stats) \
+              prog-exercise prog-differ prog-data prog-commfd prog-load prog-stats) \
             $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings

@@ -28,7 +28,8 @@
  * The lowest byte of a connection's param[0]; param[1] is nanoseconds for
  * MODE_TIMEOUT. MODE_ASKED is MODE_ALWAYS with a kernel that keeps nothing itself,
  * and asks each time. The next byte is how many places of a table the connection
- * may use, as a power of two; 0 is all.
+ * may use, as a power of two; 0 is all. The third is the same for contents, where 0
+ * is none.
  */
 enum { MODE_AUTO, MODE_ALWAYS, MODE_TIMEOUT, MODE_ASKED };
 
@@ -88,6 +89,12 @@ static __always_inline __u64 clock_mark_own(__u64 *changed, __u64 asked)
 static __always_inline __u32 mode_of(struct efuse_request *req)
 {
 	return req->param[0] & 0xff;
+}
+
+/* Where the file system's own timeouts hold there are none: no timeout is about contents. */
+static __always_inline bool has_blocks(struct efuse_request *req)
+{
+	return (req->param[0] >> 16 & 31) && mode_of(req) != MODE_AUTO;
 }
 
 /* The nanoseconds of a reply, FOREVER for very many. */

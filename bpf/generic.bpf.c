@@ -3,7 +3,8 @@
  * generic.bpf.c - the generic policy: answers LOOKUP, GETATTR, GETXATTR, LISTXATTR,
  * READLINK, ACCESS and STATFS from what it saw the file system reply, as long as
  * that holds, and lets the kernel keep what it has of files and folders when they
- * are opened, which answers READ and READDIR.
+ * are opened, which answers READ and READDIR. READs that the kernel keeps nothing of,
+ * since the file or its opener wants that, it answers itself where it is allowed to.
  *
  * A connection chooses how long with its parameters (clock.bpf.h): for the file
  * system's own timeouts, until something changes it through the mount, or for a
@@ -16,6 +17,7 @@
  * and end it. FLUSH, which says neither how its file was opened nor whether there
  * are locks, is not answered, but left out from the open on.
  */
+#include "data.bpf.h"
 #include "fact.bpf.h"
 #include "listing.bpf.h"
 #include "name.bpf.h"
@@ -409,6 +411,41 @@ int BPF_PROG(generic_reopendir, struct efuse_request *req)
 	return EFUSE_DONE;
 }
 
+/* --- contents ----------------------------------------------------------------- */
+
+static __always_inline bool is_direct(struct efuse_request *req)
+{
+	return (req->flags & EFUSE_REQ_DIRECT) && has_blocks(req);
+}
+
+SEC("struct_ops/read")
+int BPF_PROG(generic_read, struct efuse_request *req)
+{
+	enum outcome outcome = MISS;
+	int verdict;
+
+	if (!is_direct(req))
+		return EFUSE_PASS;
+	verdict = data_read(req, &outcome);
+	if (verdict == EFUSE_DONE) {
+		count(FUSE_READ, HIT);
+		return EFUSE_DONE;
+	}
+	efuse_watch(req);
+	pass(req, outcome);
+	return verdict;
+}
+
+SEC("struct_ops/write")
+int BPF_PROG(generic_write, struct efuse_request *req)
+{
+	if (is_direct(req)) {
+		efuse_watch(req);
+		efuse_keep(req, clock_now());
+	}
+	return EFUSE_PASS;
+}
+
 /* --- changes ----------------------------------------------------------------- */
 
 /* When it was begun, for requests whose replies say what is so then. */
@@ -496,6 +533,8 @@ static __always_inline void attributes_set(struct efuse_request *req)
 
 	if (!in || in->valid & (FATTR_MODE | FATTR_UID | FATTR_GID))
 		permissions_changed(req);
+	if (!in || in->valid & FATTR_SIZE)
+		node_changed(req, req->nodeid, CHANGED_CONTENTS);
 	if (out)
 		node_changed_to(req, req->nodeid, CHANGED_XATTR | CHANGED_DATA, &out->attr,
 				attr_lifetime(req, &out->attr, out->attr_valid,
@@ -509,7 +548,7 @@ static __always_inline void opened(struct efuse_request *req)
 	const struct fuse_open_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 
 	if (!in || (in->flags & O_TRUNC))
-		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA | CHANGED_CONTENTS);
 	keep_pages(req, 0);
 }
 
@@ -518,7 +557,7 @@ static __always_inline void copied(struct efuse_request *req)
 	const struct fuse_copy_file_range_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 
 	if (in)
-		node_changed(req, in->nodeid_out, CHANGED_ATTR | CHANGED_DATA);
+		node_changed(req, in->nodeid_out, CHANGED_ATTR | CHANGED_DATA | CHANGED_CONTENTS);
 }
 
 /* Whatever came of it: an error can come after half of the work. */
@@ -526,14 +565,19 @@ static __always_inline void changed(struct efuse_request *req, int err)
 {
 	switch (req->opcode) {
 	case FUSE_WRITE:
-	case FUSE_FALLOCATE:
 		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA);
+		if (has_blocks(req))
+			data_written(req);
+		break;
+	case FUSE_FALLOCATE:
+		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_DATA | CHANGED_CONTENTS);
 		break;
 	case FUSE_SETATTR:
 		attributes_set(req);
 		break;
 	case FUSE_IOCTL:
-		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA);
+		node_changed(req, req->nodeid,
+			     CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA | CHANGED_CONTENTS);
 		permissions_changed(req);
 		break;
 	case FUSE_SETXATTR:
@@ -553,7 +597,7 @@ static __always_inline void changed(struct efuse_request *req, int err)
 		made(req, 1, 0);
 		break;
 	case FUSE_CREATE:
-		made(req, 1, CHANGED_DATA);
+		made(req, 1, CHANGED_DATA | CHANGED_CONTENTS);
 		break;
 	case FUSE_TMPFILE:
 		made_unnamed(req);
@@ -576,6 +620,9 @@ void BPF_PROG(generic_reply, struct efuse_request *req, int err)
 {
 	switch (req->opcode) {
 	case FUSE_READ:
+		if (!err && has_blocks(req))
+			data_learn(req);
+		break;
 	case FUSE_READDIR:
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
@@ -615,7 +662,7 @@ void BPF_PROG(generic_invalidate, struct efuse_request *req)
 		break;
 	case FUSE_NOTIFY_INVAL_INODE:
 		node_changed(req, req->nodeid, CHANGED_ATTR | CHANGED_XATTR | CHANGED_DATA |
-			     CHANGED_LINKS | CHANGED_ID);
+			     CHANGED_LINKS | CHANGED_ID | CHANGED_CONTENTS);
 		permissions_changed(req);
 		space_changed(req);
 		break;
@@ -646,6 +693,7 @@ EFUSE_POLICY(generic,
 	     .mknod = (void *)generic_mknod, .mkdir = (void *)generic_mkdir,
 	     .create = (void *)generic_create, .link = (void *)generic_link,
 	     .unlink = (void *)generic_unlink, .rmdir = (void *)generic_rmdir,
+	     .read = (void *)generic_read, .write = (void *)generic_write,
 	     .open = (void *)generic_open, .opendir = (void *)generic_opendir,
 	     .reopendir = (void *)generic_reopendir,
 	     .reply = (void *)generic_reply, .invalidate = (void *)generic_invalidate,

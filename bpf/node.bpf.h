@@ -25,6 +25,8 @@ struct node {
 	__u64 xattr_changed;
 	__u64 data_changed;	/* which can take extended attributes away */
 	__u64 links_changed;
+	__u64 contents_changed;	/* all of them: a WRITE marks blocks, see data.bpf.h */
+	__u64 end_changed;	/* where the file ends */
 	__u64 forgotten;	/* the node id may stand for another file since */
 
 	struct node_known known[WAYS];
@@ -126,12 +128,32 @@ static __noinline int node_store(struct efuse_request *req, __u64 nodeid, __u64 
 	return 0;
 }
 
+/*
+ * Contents were changed by somebody else if attributes say so while they were changed
+ * by nobody here. That two changes race only makes it forget.
+ */
+static __noinline int node_compare(struct efuse_request *req, __u64 nodeid,
+				   const struct fuse_attr *attr)
+{
+	struct node *node = node_at(req, nodeid);
+	struct node_known *known = node ? node_find(node, req, nodeid) : NULL;
+
+	if (known && known->k.asked && node->attr_changed <= known->k.asked &&
+	    (known->attr.size != attr->size || known->attr.mtime != attr->mtime ||
+	     known->attr.mtimensec != attr->mtimensec))
+		clock_mark(&node->contents_changed);
+	return 0;
+}
+
 /* Attributes in a reply to what changes nothing. Functions that are called return 0. */
 static __always_inline void node_learn(struct efuse_request *req, __u64 nodeid,
 				       const struct fuse_attr *attr, __u64 sec, __u32 nsec)
 {
-	if (req->cookie)
-		node_store(req, nodeid, req->cookie, attr, attr_lifetime(req, attr, sec, nsec));
+	if (!req->cookie)
+		return;
+	if (has_blocks(req))
+		node_compare(req, nodeid, attr);
+	node_store(req, nodeid, req->cookie, attr, attr_lifetime(req, attr, sec, nsec));
 }
 
 /*
@@ -160,7 +182,7 @@ static __always_inline __u64 unsaid_life(struct efuse_request *req, struct node 
 
 enum {
 	CHANGED_ATTR = 1, CHANGED_XATTR = 2, CHANGED_DATA = 4, CHANGED_LINKS = 8,
-	CHANGED_ID = 16,
+	CHANGED_ID = 16, CHANGED_CONTENTS = 32,
 };
 
 static __always_inline void node_mark(struct node *node, int what)
@@ -175,6 +197,8 @@ static __always_inline void node_mark(struct node *node, int what)
 		clock_mark(&node->links_changed);
 	if (what & CHANGED_ID)
 		clock_mark(&node->forgotten);
+	if (what & CHANGED_CONTENTS)
+		clock_mark(&node->contents_changed);
 }
 
 static __noinline int node_changed(struct efuse_request *req, __u64 nodeid, int what)

@@ -11,6 +11,7 @@
  *     --keep-cache	keep cached pages at open
  *     --writeback	let the kernel collect writes
  *     --acl		let the kernel heed access control lists
+ *     --direct		no page cache: every file is open for direct I/O
  *
  * .ctl in the root takes commands, see mirror-data.h.
  */
@@ -72,7 +73,7 @@ static const struct fuse_lowlevel_ops mirror_ops = {
 static int usage(void)
 {
 	fprintf(stderr, "usage: fs-mirror SOURCE [-f] [-s] [-o OPTS] [--timeout=SEC] [--as-caller]\n"
-		"       [--keep-cache] [--writeback] [--acl] MOUNTPOINT\n");
+		"       [--keep-cache] [--writeback] [--acl] [--direct] MOUNTPOINT\n");
 	return -1;
 }
 
@@ -81,7 +82,7 @@ static int parse(int argc, char **argv, struct fuse_args *args)
 	static const struct option longs[] = {
 		{ "as-caller", 0, &mirror_as_caller, 1 }, { "writeback", 0, &mirror_writeback, 1 },
 		{ "keep-cache", 0, &mirror_keep_cache, 1 }, { "acl", 0, &mirror_acl, 1 },
-		{ "timeout", 1, NULL, 't' }, { 0 },
+		{ "direct", 0, &mirror_direct, 1 }, { "timeout", 1, NULL, 't' }, { 0 },
 	};
 	int c;
 

@@ -17,7 +17,7 @@
 #include "mirror-name.h"
 
 static struct fuse_session *mirror_session;
-static int mirror_writeback, mirror_keep_cache, mirror_acl;
+static int mirror_writeback, mirror_keep_cache, mirror_acl, mirror_direct;
 
 static int fd_of(fuse_ino_t ino, const struct fuse_file_info *fi)
 {
@@ -189,7 +189,7 @@ static void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
 	err = fd < 0 ? errno : 0;
 	become_self();
 	fi->fh = (uint64_t)fd;
-	fi->direct_io = ino == node_ctl;
+	fi->direct_io = (mirror_direct & 1) || ino == node_ctl;
 	fi->keep_cache = mirror_keep_cache & 1;
 	if (err)
 		fuse_reply_err(req, err);
@@ -208,6 +208,7 @@ static void mirror_create(fuse_req_t req, fuse_ino_t parent, const char *name, m
 	err = fd < 0 || entry_get(parent, name, &e) ? errno : 0;
 	become_self();
 	fi->fh = (uint64_t)fd;
+	fi->direct_io = mirror_direct & 1;
 	if (!err) {
 		fuse_reply_create(req, &e, fi);
 		return;

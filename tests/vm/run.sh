@@ -54,7 +54,7 @@ fill_root() {
 		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
 	done
 	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror,raw} "$OUT/tests/fs2-pass" \
-		"$OUT"/tests/prog-{exercise,differ,commfd,load,stats} \
+		"$OUT"/tests/prog-{exercise,differ,data,commfd,load,stats} \
 		"$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
 		"$vm"/t-* "${tools[@]}" |
 		while read -r f; do

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * prog-data.c - exercises the contents of files: random reads, writes and all else
+ * that changes contents, each compared with what memory says it must be.
+ *
+ *   prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]
+ *
+ * Each of --procs processes has a file of its own in DIR, of up to --size bytes.
+ * With --shared they have one file together, whose size stays; each of them owns
+ * stripes of it, which share blocks with the others', writes there alone, and
+ * compares nothing else. The same arguments give each process the same operations.
+ *
+ * Leaves with 0, 1 for a difference, which is printed, or 2 if it could not run.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STRIPE	3000
+#define ALIGN	4096
+
+static struct {
+	uint64_t seed;
+	unsigned int ops, procs;
+	size_t size;
+	bool shared;
+	const char *dir;
+} setup = { .seed = 1, .ops = 1000, .procs = 1, .size = 256 << 10 };
+
+/* What the file must hold, in one process. */
+static struct {
+	char path[PATH_MAX];
+	unsigned char *image;	/* setup.size bytes */
+	unsigned char *buf;	/* the same, and some more */
+	size_t size;
+	int fd[2];		/* usual, and with O_DIRECT */
+	uint64_t random;
+	unsigned int proc, op;
+	const char *what;
+} f;
+
+static uint64_t draw(uint64_t below)
+{
+	f.random ^= f.random << 13;
+	f.random ^= f.random >> 7;
+	f.random ^= f.random << 17;
+	return below ? f.random % below : 0;
+}
+
+static int broken(const char *why, long long at, long long got, long long want)
+{
+	printf("# seed %llu process %u operation %u, %s: %s at %lld: %lld, want %lld (errno %d)\n",
+	       (unsigned long long)setup.seed, f.proc, f.op, f.what, why, at, got, want, errno);
+	return 1;
+}
+
+/* --- ranges ------------------------------------------------------------------ */
+
+struct range {
+	size_t from, len;
+};
+
+/* Often small, sometimes all; often at the edges of blocks. */
+static struct range draw_range(size_t end)
+{
+	struct range r = { .from = draw(end) };
+	size_t most = draw(4) ? 3 * ALIGN : setup.size;
+
+	if (draw(3) == 0)
+		r.from = r.from / ALIGN * ALIGN;
+	r.len = 1 + draw(most);
+	if (draw(3) == 0)
+		r.len = (r.len + ALIGN - 1) / ALIGN * ALIGN;
+	if (r.from + r.len > end)
+		r.len = end - r.from;
+	return r;
+}
+
+/* The part of the stripe at r.from that is ours, or nothing. */
+static struct range own_range(struct range r)
+{
+	size_t stripe = r.from / STRIPE, end = (stripe + 1) * STRIPE;
+
+	if (!setup.shared)
+		return r;
+	if (stripe % setup.procs != f.proc)
+		r.len = 0;
+	if (r.from + r.len > end)
+		r.len = end - r.from;
+	return r;
+}
+
+static bool is_own(size_t at)
+{
+	return !setup.shared || at / STRIPE % setup.procs == f.proc;
+}
+
+static int pick_fd(void)
+{
+	return f.fd[draw(2)];
+}
+
+/* len bytes of buf are what the file must hold from there on. */
+static int compare(size_t from, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (f.buf[i] != f.image[from + i] && is_own(from + i))
+			return broken("byte", (long long)(from + i), f.buf[i], f.image[from + i]);
+	return 0;
+}
+
+static void grow(size_t size)
+{
+	if (size > f.size)
+		f.size = size;
+}
+
+/* --- operations: 0, or 1 for a difference --------------------------------------- */
+
+static int op_read(void)
+{
+	struct range r = draw_range(setup.size);
+	ssize_t want = r.from >= f.size ? 0 : (ssize_t)(f.size - r.from), got;
+
+	f.what = "read";
+	if (want > (ssize_t)r.len)
+		want = (ssize_t)r.len;
+	got = pread(pick_fd(), f.buf, r.len, (off_t)r.from);
+	if (got != want)
+		return broken("bytes read", (long long)r.from, got, want);
+	return compare(r.from, (size_t)got);
+}
+
+static int write_at(int fd, struct range r)
+{
+	ssize_t got;
+
+	if (!r.len)
+		return 0;
+	for (size_t i = 0; i < r.len; i++)
+		f.image[r.from + i] = (unsigned char)(draw(0), f.random >> 20);
+	memcpy(f.buf, f.image + r.from, r.len);
+	got = pwrite(fd, f.buf, r.len, (off_t)r.from);
+	grow(r.from + r.len);
+	return got == (ssize_t)r.len ? 0 :
+	       broken("bytes written", (long long)r.from, got, (long long)r.len);
+}
+
+static int op_write(void)
+{
+	f.what = "write";
+	return write_at(pick_fd(), own_range(draw_range(setup.size)));
+}
+
+static int op_append(void)
+{
+	struct range r = { .from = f.size, .len = 1 + draw(2 * ALIGN) };
+	int fd, ret;
+
+	f.what = "append";
+	if (f.size + r.len > setup.size)
+		return 0;
+	fd = open(f.path, O_WRONLY | O_APPEND | (draw(2) ? O_DIRECT : 0) | O_CLOEXEC);
+	if (fd < 0)
+		return broken("open", 0, fd, 0);
+	ret = write_at(fd, r);
+	close(fd);
+	return ret;
+}
+
+static int op_truncate(void)
+{
+	size_t size = draw(3) ? draw(setup.size) : draw(setup.size / ALIGN) * ALIGN;
+
+	f.what = "truncate";
+	if (draw(2) ? ftruncate(f.fd[0], (off_t)size) : truncate(f.path, (off_t)size))
+		return broken("truncate", (long long)size, -1, 0);
+	if (size < f.size)
+		memset(f.image + size, 0, f.size - size);
+	f.size = size;
+	return 0;
+}
+
+static int op_cut(void)
+{
+	int fd = open(f.path, O_RDWR | O_TRUNC | O_CLOEXEC);
+
+	f.what = "open with O_TRUNC";
+	if (fd < 0)
+		return broken("open", 0, fd, 0);
+	close(fd);
+	memset(f.image, 0, f.size);
+	f.size = 0;
+	return 0;
+}
+
+static int op_map(void)
+{
+	struct range r = own_range(draw_range(f.size));
+	unsigned char *map;
+	int ret = 0;
+
+	f.what = "mmap";
+	if (!f.size || !r.len)
+		return 0;
+	map = mmap(NULL, f.size, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd[0], 0);
+	if (map == MAP_FAILED)
+		return errno == ENODEV ? 0 : broken("mmap", 0, -1, 0);
+	memcpy(f.buf, map + r.from, r.len);
+	ret = compare(r.from, r.len);
+	if (draw(2)) {
+		memset(map + r.from, (int)f.op, r.len);
+		memset(f.image + r.from, (int)f.op, r.len);
+		if (draw(2) && msync(map, f.size, MS_SYNC))
+			ret = broken("msync", 0, -1, 0);
+	}
+	munmap(map, f.size);
+	return ret;
+}
+
+static int op_fallocate(void)
+{
+	struct range r = own_range(draw_range(setup.size));
+	bool punch = draw(2) || setup.shared;
+
+	f.what = punch ? "punch" : "fallocate";
+	if (!r.len)
+		return 0;
+	if (fallocate(f.fd[0], punch ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : 0,
+		      (off_t)r.from, (off_t)r.len))
+		return errno == EOPNOTSUPP ? 0 : broken("fallocate", (long long)r.from, -1, 0);
+	if (punch)
+		memset(f.image + r.from, 0, r.len);
+	else
+		grow(r.from + r.len);
+	return 0;
+}
+
+static int op_copy(void)
+{
+	struct range r = own_range(draw_range(f.size));
+	off_t from, to = (off_t)r.from;
+	ssize_t got;
+
+	f.what = "copy_file_range";
+	if (!r.len || 2 * r.len > f.size || setup.shared)
+		return 0;
+	from = (off_t)(r.from >= r.len ? draw(r.from - r.len + 1) : r.from + r.len);
+	if ((size_t)from + r.len > f.size)
+		return 0;
+	got = copy_file_range(f.fd[0], &from, f.fd[0], &to, r.len, 0);
+	if (got < 0)
+		return broken("copy_file_range", (long long)r.from, got, (long long)r.len);
+	memcpy(f.image + r.from, f.image + (from - got), (size_t)got);
+	return 0;
+}
+
+static int op_fsync(void)
+{
+	f.what = "fsync";
+	return fsync(pick_fd()) ? broken("fsync", 0, -1, 0) : 0;
+}
+
+static int reopen(void)
+{
+	static const int flags[2] = { O_RDWR | O_CREAT | O_CLOEXEC, O_RDWR | O_DIRECT | O_CLOEXEC };
+
+	f.what = "open";
+	for (int i = 0; i < 2; i++) {
+		if (f.fd[i] >= 0)
+			close(f.fd[i]);
+		f.fd[i] = open(f.path, flags[i], 0644);
+		if (f.fd[i] < 0)
+			return broken("open", i, -1, 0);
+	}
+	return 0;
+}
+
+static int op_stat(void)
+{
+	struct stat st;
+
+	f.what = "stat";
+	if (stat(f.path, &st))
+		return broken("stat", 0, -1, 0);
+	return (size_t)st.st_size == f.size ? 0 :
+	       broken("size", 0, (long long)st.st_size, (long long)f.size);
+}
+
+/* --- a process ------------------------------------------------------------------ */
+
+static const struct {
+	int (*run)(void);
+	unsigned int weight;
+	bool shared;		/* also of a file that others write */
+} ops[] = {
+	{ op_read, 40, true }, { op_write, 25, true }, { op_append, 4, false },
+	{ op_truncate, 5, false }, { op_cut, 1, false }, { op_map, 6, true },
+	{ op_fallocate, 4, true }, { op_copy, 4, false }, { op_fsync, 2, true },
+	{ reopen, 3, true }, { op_stat, 6, true },
+};
+
+static int draw_and_run(void)
+{
+	unsigned int at = (unsigned int)draw(100);
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+		if (at < ops[i].weight)
+			return setup.shared && !ops[i].shared ? op_read() : ops[i].run();
+		at -= ops[i].weight;
+	}
+	return 0;
+}
+
+static int process(unsigned int proc)
+{
+	int ret;
+
+	f.proc = proc;
+	f.random = (setup.seed * 64 + proc + 1) * 0x9E3779B97F4A7C15ULL;
+	f.image = calloc(1, setup.size);
+	f.buf = aligned_alloc(ALIGN, (setup.size / ALIGN + 1) * ALIGN);
+	f.fd[0] = f.fd[1] = -1;
+	f.size = setup.shared ? setup.size : 0;
+	snprintf(f.path, sizeof(f.path), "%s/data-%u", setup.dir, setup.shared ? 0 : proc);
+	if (!f.image || !f.buf)
+		return 2;
+	if (!setup.shared)
+		unlink(f.path);
+	ret = reopen();
+	for (f.op = 0; f.op < setup.ops && !ret; f.op++)
+		ret = draw_and_run();
+	fflush(stdout);
+	return ret;
+}
+
+/* All of its bytes are 0 for everybody. */
+static int make_shared(void)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/data-0", setup.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	ret = fd < 0 ? -1 : ftruncate(fd, (off_t)setup.size);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int run_all(void)
+{
+	int found = 0, status;
+
+	if (setup.shared && make_shared())
+		return 2;
+	for (unsigned int i = 0; i < setup.procs; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(process(i));
+		if (pid < 0)
+			return 2;
+	}
+	for (unsigned int i = 0; i < setup.procs; i++)
+		if (wait(&status) < 0 || !WIFEXITED(status))
+			found = 2;
+		else if (WEXITSTATUS(status) > found)
+			found = WEXITSTATUS(status);
+	printf("# data: %u operations of %u processes, seed %llu: %s\n", setup.ops, setup.procs,
+	       (unsigned long long)setup.seed, found ? "a difference" : "no difference");
+	return found;
+}
+
+static int parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "size", 1, 0, 'z' },
+		{ "procs", 1, 0, 'p' }, { "shared", 0, 0, 'h' }, { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 's': setup.seed = strtoull(optarg, NULL, 0); break;
+		case 'n': setup.ops = (unsigned int)atoi(optarg); break;
+		case 'z': setup.size = (size_t)atoi(optarg); break;
+		case 'p': setup.procs = (unsigned int)atoi(optarg); break;
+		case 'h': setup.shared = true; break;
+		default: return -1;
+		}
+	}
+	setup.dir = argv[optind];
+	return argc - optind == 1 && setup.size && setup.procs ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	if (parse(argc, argv)) {
+		fprintf(stderr, "usage: prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]\n");
+		return 2;
+	}
+	return run_all();
+}
