@@ -31,6 +31,7 @@ static void take(struct driver_wish *wish, const char *entry)
 		{ CONFIG_ENV_CACHE "=", &wish->cache },
 		{ CONFIG_ENV_CACHETIME "=", &wish->cache_timeout },
 		{ CONFIG_ENV_ENTRIES "=", &wish->cache_entries },
+		{ CONFIG_ENV_MEM "=", &wish->cache_mem },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -91,6 +92,8 @@ static struct driver_wish merge(const struct driver_wish *over, const struct dri
 		wish.policy = under->policy;
 	if (!wish.cache_entries)
 		wish.cache_entries = under->cache_entries;
+	if (!wish.cache_mem)
+		wish.cache_mem = under->cache_mem;
 	if (!wish.cache && !wish.cache_timeout) {
 		wish.cache = under->cache;
 		wish.cache_timeout = under->cache_timeout;
@@ -140,6 +143,17 @@ static int read_entries(struct efuse_policy *policy, const char *text, struct ms
 	return 0;
 }
 
+static int read_mem(struct efuse_policy *policy, const char *text, struct msg *why)
+{
+	unsigned int mib = 0;
+
+	if (text && config_mem(text, &mib))
+		return msg_set(why, -EINVAL, "efuse.cache_mem=%s: not a number from %d to %d", text,
+			       CONFIG_MEM_MIN, CONFIG_MEM_MAX);
+	policy->param[0] |= config_mem_param(mib);
+	return 0;
+}
+
 int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 		  const struct driver_wish *environment, const char *conf, struct msg *why)
 {
@@ -148,7 +162,8 @@ int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 	int err;
 
 	*plan = (struct driver_plan){ .policy.size = sizeof(plan->policy) };
-	plan->policy_told = wish.policy || wish.cache || wish.cache_timeout || wish.cache_entries;
+	plan->policy_told = wish.policy || wish.cache || wish.cache_timeout || wish.cache_entries ||
+			    wish.cache_mem;
 	if (!word)
 		word = plan->policy_told ? "auto" : conf && *conf ? conf : "stock";
 	if (!driver_is_word(word))
@@ -158,7 +173,9 @@ int driver_decide(struct driver_plan *plan, const struct driver_wish *options,
 	err = read_policy(&plan->policy, wish.policy ? wish.policy : CONFIG_POLICY, why);
 	if (!err)
 		err = read_cache(&plan->policy, &wish, why);
-	return err ? err : read_entries(&plan->policy, wish.cache_entries, why);
+	if (!err)
+		err = read_entries(&plan->policy, wish.cache_entries, why);
+	return err ? err : read_mem(&plan->policy, wish.cache_mem, why);
 }
 
 int driver_choose_policy(int device, const struct driver_plan *plan)

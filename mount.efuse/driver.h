@@ -22,6 +22,7 @@ struct driver_wish {
 	const char *cache;		/* auto, always or none */
 	const char *cache_timeout;	/* seconds */
 	const char *cache_entries;	/* a number */
+	const char *cache_mem;		/* MiB */
 };
 
 /* What is to be done about it. */

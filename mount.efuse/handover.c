@@ -88,14 +88,14 @@ static int make_token(char token[33])
 
 int handover_init(struct handover *h)
 {
-	*h = (struct handover){ .poll = -1, .cache_entries = -1 };
+	*h = (struct handover){ .poll = -1, .cache_entries = -1, .cache_mem = -1 };
 	if (snprintf(h->shim, sizeof(h->shim), "%s", handover_shim_path()) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	return make_token(h->token);
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, ENTRIES, STATUS, TOKEN, LOG,
+enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, ENTRIES, MEM, STATUS, TOKEN, LOG,
        LOADER, NVARS };
 
 static const char *const names[NVARS] = {
@@ -104,7 +104,7 @@ static const char *const names[NVARS] = {
 	[FOLDERS] = "PATH",
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
 	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
-	[ENTRIES] = CONFIG_ENV_ENTRIES,
+	[ENTRIES] = CONFIG_ENV_ENTRIES,	[MEM] = CONFIG_ENV_MEM,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
 	[LOADER] = PRELOAD,
 };
@@ -112,7 +112,7 @@ static const char *const names[NVARS] = {
 /* Room for the numbers and the joined lists. */
 struct values {
 	const char *v[NVARS];	/* NULL: leave the variable alone */
-	char abi[12], poll[12], entries[12];
+	char abi[12], poll[12], entries[12], mem[12];
 	char *preload, *path;	/* owned */
 };
 
@@ -158,6 +158,10 @@ static int fill_driver(struct values *val, const struct handover *h, char *const
 	if (h->cache_entries >= 0) {
 		snprintf(val->entries, sizeof(val->entries), "%d", h->cache_entries);
 		val->v[ENTRIES] = val->entries;
+	}
+	if (h->cache_mem >= 0) {
+		snprintf(val->mem, sizeof(val->mem), "%d", h->cache_mem);
+		val->v[MEM] = val->mem;
 	}
 	if (!h->helpers[0])
 		return 0;

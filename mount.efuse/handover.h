@@ -25,6 +25,7 @@ struct handover {
 	const char *cache_timeout;	/* the variables are left, else one may be empty */
 	int poll;			/* microseconds; -1: leave the variable as it is */
 	int cache_entries;		/* -1: leave the variable as it is */
+	int cache_mem;			/* the same */
 };
 
 /* The shim's path: $EFUSE_SHIM, or the installed one. Never NULL. */

@@ -63,6 +63,7 @@ static const struct entry {
 	  .field = offsetof(struct driver_wish, cache_timeout) },
 	{ "efuse.cache_entries=", .kind = EFUSE,
 	  .field = offsetof(struct driver_wish, cache_entries) },
+	{ "efuse.cache_mem=", .kind = EFUSE, .field = offsetof(struct driver_wish, cache_mem) },
 	{ "large_read", .kind = OLD },
 	{ "nonempty", .kind = NOTHING },
 	{ "fd=", .kind = NOTHING },

@@ -42,6 +42,9 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.cache_entries", OPTS_NUMBER, "N", NULL, CONFIG_ENTRIES_MIN, CONFIG_ENTRIES_MAX,
 	  "65536", BOTH, offsetof(struct opts, cache_entries),
 	  "how much the efuse driver's policy may remember" },
+	{ "efuse.cache_mem", OPTS_NUMBER, "MIB", NULL, CONFIG_MEM_MIN, CONFIG_MEM_MAX,
+	  "none", BOTH, offsetof(struct opts, cache_mem),
+	  "how much of contents that have no page cache" },
 	{ "efuse.log", OPTS_FILE, "FILE", "stderr", 0, 0, "no log",
 	  BOTH, offsetof(struct opts, log),
 	  "where the shim reports: an absolute path, or stderr" },
@@ -66,6 +69,7 @@ void opts_init(struct opts *o)
 	o->poll = -1;
 	o->timeout = -1;
 	o->cache_entries = -1;
+	o->cache_mem = -1;
 }
 
 void opts_free(struct opts *o)

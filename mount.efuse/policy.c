@@ -34,6 +34,9 @@ struct policy {
 	struct msg why;
 };
 
+/* Memory for contents of files, in MiB; -1: what suits the machine. */
+static long memory = -1;
+
 /* What libbpf has to say of a file that it does not like, the verifier's words included. */
 static int print(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -80,6 +83,34 @@ static int find_ops(struct policy *p)
 	return 0;
 }
 
+/* --- room for contents ----------------------------------------------------- */
+
+#define CONTENTS	"contents"
+#define MEMORY_MAX	64	/* MiB, where nobody says it */
+
+static long machine_memory(void)
+{
+	long mib = sysconf(_SC_PHYS_PAGES) / ((1 << 20) / sysconf(_SC_PAGESIZE)) / 64;
+
+	return mib > MEMORY_MAX ? MEMORY_MAX : mib;
+}
+
+/* A policy's places for contents are a power of two, at least one. */
+static int make_room(struct policy *p)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(p->object, CONTENTS);
+	unsigned long bytes = (unsigned long)(memory < 0 ? machine_memory() : memory) << 20;
+	uint32_t places = 1;
+	int err;
+
+	if (!map)
+		return 0;
+	while (places < 1u << 31 && 2ul * places * bpf_map__value_size(map) <= bytes)
+		places *= 2;
+	err = bpf_map__set_max_entries(map, places);
+	return err ? msg_set_errno(&p->why, err, "no room for contents") : 0;
+}
+
 static int open_object(struct policy *p, const char *file)
 {
 	int err;
@@ -88,6 +119,8 @@ static int open_object(struct policy *p, const char *file)
 	if (!p->object)
 		return msg_set_errno(&p->why, -errno, "cannot read it");
 	err = find_ops(p);
+	if (!err)
+		err = make_room(p);
 	if (err)
 		return err;
 	err = bpf_object__load(p->object);
@@ -286,13 +319,18 @@ static void print_counts(const char *name)
 			       opcode_name(opcode), o.n[0], o.n[1], o.n[2], o.n[3]);
 }
 
-/* Called by load.c, which has checked the command line. */
+/* Called by load.c, which has checked the command line, or by the unit. */
 int main(int argc, char **argv)
 {
 	int ret = 0;
 
 	msg_init("efuse", false);
 	libbpf_set_print(print);
+	if (argc > 2 && strncmp(argv[1], "--memory=", 9) == 0) {
+		memory = strtol(argv[1] + 9, NULL, 10);
+		argc--;
+		argv++;
+	}
 	if (argc == 2 && streq(argv[1], "list"))
 		return for_each(print_name);
 	if (argc == 2 && streq(argv[1], "counts"))

@@ -133,6 +133,7 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 	t->handover.cache = o->cache;
 	t->handover.cache_timeout = o->cache_timeout;
 	t->handover.cache_entries = o->cache_entries;
+	t->handover.cache_mem = o->cache_mem;
 	choose_driver(t, o);
 	choose_helpers(t);
 	choose_shim(t, p);

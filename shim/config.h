@@ -32,6 +32,7 @@
 #define CONFIG_ENV_CACHE	"EFUSE_CACHE"	/* auto | always | none */
 #define CONFIG_ENV_CACHETIME	"EFUSE_CACHE_TIMEOUT"	/* seconds, see config_seconds() */
 #define CONFIG_ENV_ENTRIES	"EFUSE_CACHE_ENTRIES"	/* see config_entries() */
+#define CONFIG_ENV_MEM		"EFUSE_CACHE_MEM"	/* see config_mem() */
 #define CONFIG_ENV_POLICY	"EFUSE_POLICY"	/* the efuse driver's: a name, or unset */
 #define CONFIG_ENV_STATUS	"EFUSE_STATUS"	/* directory for status files */
 #define CONFIG_ENV_TOKEN	"EFUSE_TOKEN"	/* 1..32 of [0-9a-f]: names the status file */
@@ -48,6 +49,8 @@
 #define CONFIG_CACHE_MAX	31536000	/* seconds: a year */
 #define CONFIG_ENTRIES_MIN	8
 #define CONFIG_ENTRIES_MAX	65536
+#define CONFIG_MEM_MIN		1	/* MiB */
+#define CONFIG_MEM_MAX		65536
 
 /* The policy of BPF programs, and what param[0] means to it: see bpf/clock.bpf.h. */
 #define CONFIG_POLICY		"generic"
@@ -86,24 +89,37 @@ static inline int config_seconds(const char *text, uint64_t *ns)
 	return sum > CONFIG_CACHE_MAX * second ? -ERANGE : 0;
 }
 
-/*
- * How many names, and how many of everything else, a BPF policy may remember for a
- * mount, as a person writes it. Returns 0, -EINVAL when TEXT is no number, -ERANGE.
- */
-static inline int config_entries(const char *text, unsigned int *entries)
+/* A number from MIN to MAX. Returns 0, -EINVAL when TEXT is none, -ERANGE. */
+static inline int config_number(const char *text, unsigned int min, unsigned int max,
+				unsigned int *number)
 {
 	unsigned int sum = 0;
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9'; p++) {
 		sum = sum * 10 + (unsigned int)(*p - '0');
-		if (sum > CONFIG_ENTRIES_MAX)
-			sum = CONFIG_ENTRIES_MAX + 1;
+		if (sum > max)
+			sum = max + 1;
 	}
 	if (p == text || *p)
 		return -EINVAL;
-	*entries = sum;
-	return sum < CONFIG_ENTRIES_MIN || sum > CONFIG_ENTRIES_MAX ? -ERANGE : 0;
+	*number = sum;
+	return sum < min || sum > max ? -ERANGE : 0;
+}
+
+/*
+ * How many names, and how many of everything else, a BPF policy may remember for a
+ * mount, as a person writes it. Returns as config_number().
+ */
+static inline int config_entries(const char *text, unsigned int *entries)
+{
+	return config_number(text, CONFIG_ENTRIES_MIN, CONFIG_ENTRIES_MAX, entries);
+}
+
+/* The same for contents of files, in MiB. */
+static inline int config_mem(const char *text, unsigned int *mib)
+{
+	return config_number(text, CONFIG_MEM_MIN, CONFIG_MEM_MAX, mib);
 }
 
 /*
@@ -125,6 +141,16 @@ static inline unsigned int config_param_entries(uint64_t param)
 	unsigned int bits = param >> 8 & 31;
 
 	return bits ? 4U << bits : 0;
+}
+
+/* What that is of contents, 0 for none: places of four blocks of 4 KiB. */
+static inline uint64_t config_mem_param(unsigned int mib)
+{
+	uint64_t bits = 0;
+
+	for (uint64_t places = mib * 64ULL; places >= 2; places /= 2)
+		bits++;
+	return bits << 16;
 }
 
 /*

@@ -123,6 +123,7 @@ static void fill_policy(struct efuse_policy *policy)
 		policy->param[1] = settings->cache.ns;
 	}
 	policy->param[0] |= config_entries_param(settings->entries);
+	policy->param[0] |= config_mem_param(settings->mem);
 }
 
 /* The connection goes on without where the policy is not there. */

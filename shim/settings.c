@@ -112,6 +112,16 @@ static void read_entries(void)
 	}
 }
 
+static void read_mem(void)
+{
+	const char *text = env(CONFIG_ENV_MEM);
+
+	if (text && config_mem(text, &settings.mem)) {
+		settings.mem = 0;
+		settings_log("%s=%.32s: no number, or out of range; ignored", CONFIG_ENV_MEM, text);
+	}
+}
+
 static void read_status(void)
 {
 	const char *token = env(CONFIG_ENV_TOKEN);
@@ -132,6 +142,7 @@ void settings_init(void)
 	read_poll();
 	read_cache();
 	read_entries();
+	read_mem();
 	read_status();
 	if (settings.why[0])
 		settings_log("%s", settings.why);

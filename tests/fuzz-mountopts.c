@@ -53,12 +53,13 @@ static void check_driver(const struct mountopts *o)
 	}
 	assert(memchr(plan.policy.name, 0, sizeof(plan.policy.name)));
 	assert((plan.policy.param[0] & 0xff) <= CONFIG_MODE_TIMEOUT);
-	assert(plan.policy.param[0] >> 8 <= 14);
+	assert((plan.policy.param[0] >> 8 & 0xff) <= 14);
+	assert(plan.policy.param[0] >> 16 <= 22);
 	assert(plan.policy.param[1] <= CONFIG_CACHE_MAX * 1000000000ull);
 	assert(!plan.told || plan.efuse);
 	assert(plan.efuse == (o->efuse.driver ? !streq(o->efuse.driver, "stock") :
 			      o->efuse.policy || o->efuse.cache || o->efuse.cache_timeout ||
-			      o->efuse.cache_entries));
+			      o->efuse.cache_entries || o->efuse.cache_mem));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
