@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh source=tests/vm/lib.sh
-# b-cost.sh - instructions of one fstat and one stat of a file system for which
-# nothing holds: on tmpfs, through the stock driver, through ours without and with
-# a policy, and answered by the policy. server.c, which does next to nothing,
+# b-cost.sh - instructions of one fstat, one stat and one read of a file system for
+# which nothing holds: on tmpfs, through the stock driver, through ours without and
+# with a policy, and answered by the policy. server.c, which does next to nothing,
 # serves: what a policy costs shows most there. In the virtual machine, which counts
 # instructions (make bench-vm).
 . /tests/lib.sh
@@ -38,6 +38,19 @@ count_hits() {
 	lookups=$(($(hits $LOOKUP) - lookups)) getattrs=$(($(hits $GETATTR) - getattrs))
 }
 at_most() { [ "$1" -le "$2" ] || { echo "# $1, want at most $2"; false; }; }
+
+# A READ of 4 KiB that the page cache has nothing of, as line does it, in $read.
+read_of() {	# WHAT DEVICE TYPE [POLICY]
+	unset POLICY
+	[ $# -lt 4 ] || export POLICY="$4"
+	mkdir -p /mnt/a
+	device "$2" "$3" /mnt/a server &
+	fs=$!
+	soon test -e /mnt/a/file
+	read=$(cost read /mnt/a/file $COUNT | cut -d' ' -f1)
+	printf '# cost: %-34s read %6s\n' "$1" "$read"
+	ok "$1" stop /mnt/a
+}
 
 sleep 6	# self-tests of the kernel run after the boot
 : > /tmp/file
@@ -78,5 +91,15 @@ served "efuse driver, no policy" /dev/efuse efuse
 served "policy generic, nothing holds" /dev/efuse efuse generic
 served "policy generic, answered" /dev/efuse efuse $ASKED
 ok "which is one LOOKUP and two GETATTR" is $((lookups * 2)) "$getattrs"
+
+echo "# 4 KiB of a file that is open for direct I/O"
+export OPTIONS=max_read=131072
+read_of "stock driver, read" /dev/fuse fuse
+stock=$read
+read_of "efuse driver, no policy, read" /dev/efuse efuse
+ok "which costs at most 100 more" at_most $((read - stock)) 100
+read_of "policy generic, no contents, read" /dev/efuse efuse generic:3
+read_of "policy generic, contents, read" /dev/efuse efuse generic:0x60003
+ok "contents that are known cost at most 35 % of that" at_most $((read * 100)) $((stock * 35))
 efuse load -u count generic
 echo "1..$n"

@@ -3,7 +3,7 @@
  * cost.c - what one call costs, in nanoseconds of the guest's clock, which are
  * instructions when the machine counts those.
  *
- *   cost fstat|stat PATH COUNT
+ *   cost fstat|stat|read PATH COUNT
  *
  * Prints two numbers. The first is what a call costs on average, timer interrupts
  * and all else that happens meanwhile included: the least of five rounds of COUNT
@@ -11,11 +11,13 @@
  * what reading the clock costs: the call alone, for differences of a few instructions.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_COUNT	10000
 
@@ -27,13 +29,18 @@ static long long now(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+static bool reads;
+
 /* fd is -1 for stat, -2 for nothing at all. */
 static int once(int fd, const char *path)
 {
+	static char buf[4096];
 	struct stat st;
 
 	if (fd == -2)
 		return 0;
+	if (reads)
+		return pread(fd, buf, sizeof(buf), 8192) != sizeof(buf);
 	return fd >= 0 ? fstat(fd, &st) : stat(path, &st);
 }
 
@@ -80,8 +87,10 @@ static long long median_of(int fd, const char *path, int count)
 int main(int argc, char **argv)
 {
 	int count = argc == 4 ? atoi(argv[3]) : 0;
-	int fd = count && !strcmp(argv[1], "fstat") ? open(argv[2], O_RDONLY) : -1;
+	int fd = count && strcmp(argv[1], "stat") != 0 ? open(argv[2], O_RDONLY) : -1;
 	long long mean, median;
+
+	reads = count && !strcmp(argv[1], "read");
 
 	if (count < 1 || count > MAX_COUNT)
 		return 2;

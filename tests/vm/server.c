@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * server.c - the least that a FUSE file system can cost: one empty file named
- * file, no library, one read() and one write() for a request. Nothing it says
- * holds for any time.
+ * server.c - the least that a FUSE file system can cost: one file named file, which
+ * is open for direct I/O and holds zeroes, no library, one read() and one write() for
+ * a request. Nothing it says holds for any time.
  *
  *   server /dev/fd/N	a descriptor that is mounted already
  *
@@ -25,6 +25,7 @@ static struct {
 		struct fuse_entry_out entry;
 		struct fuse_attr_out attr;
 		struct fuse_open_out open;
+		char data[4096];
 	};
 } out;
 
@@ -32,6 +33,7 @@ static struct fuse_attr attr_of(uint64_t ino)
 {
 	struct fuse_attr attr = { .ino = ino, .nlink = 1, .blksize = 4096 };
 
+	attr.size = ino == FUSE_ROOT_ID ? 0 : 1 << 20;
 	attr.mode = ino == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644;
 	return attr;
 }
@@ -73,8 +75,11 @@ static size_t answer(const struct fuse_in_header *in)
 	case FUSE_GETATTR:
 		return answer_getattr(in->nodeid);
 	case FUSE_OPEN:
-		out.open = (struct fuse_open_out){ 0 };
+		out.open = (struct fuse_open_out){ .open_flags = FOPEN_DIRECT_IO };
 		return sizeof(out.open);
+	case FUSE_READ:
+		memset(out.data, 0, sizeof(out.data));
+		return sizeof(out.data);
 	case FUSE_RELEASE:
 	case FUSE_FLUSH:
 	case FUSE_DESTROY:
