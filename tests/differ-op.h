@@ -286,6 +286,12 @@ static int64_t op_copy(struct place *p, const struct op *op)
 	return ret;
 }
 
+/* What is open for direct I/O cannot be mapped: the same by writing. */
+static int64_t write_byte(int fd, uint64_t at, unsigned char byte)
+{
+	return pwrite(fd, &byte, 1, (off_t)at) == 1 ? 0 : -1;
+}
+
 static int64_t op_mmap(struct place *p, const struct op *op)
 {
 	int fd = open_at(p, op->a, O_RDWR);
@@ -299,7 +305,9 @@ static int64_t op_mmap(struct place *p, const struct op *op)
 		return and_close(fd, 0);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
-		return and_close(fd, -1);
+		return and_close(fd, errno == ENODEV ?
+				 write_byte(fd, op->arg % (uint64_t)st.st_size,
+					    (unsigned char)(op->arg >> 40)) : -1);
 	map[op->arg % (uint64_t)st.st_size] = (unsigned char)(op->arg >> 40);
 	ret = msync(map, (size_t)st.st_size, MS_SYNC);
 	munmap(map, (size_t)st.st_size);

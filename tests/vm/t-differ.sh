@@ -60,7 +60,7 @@ ours "contents, told" generic:0x40001 --direct --users 3 --behind 50 --notify
 # The file system decides permissions itself.
 OPTIONS=allow_other
 export OPTIONS
-ours "its permissions, contents" generic:0x40003 --direct --as-caller --users 3 --any-error --procs 2
+ours "its permissions, contents" generic:0x40003 "--direct --as-caller" --users 3 --any-error --procs 2
 ours "its permissions, nothing holds" generic --as-caller --users 3 --any-error --behind 50
 ours "its permissions, always" generic:1 --as-caller --users 3 --any-error --procs 2
 ours "its permissions, asked, told" generic:3 --as-caller --users 3 --any-error --behind 50 --notify
