@@ -324,7 +324,7 @@ LONG = VM_SECONDS=$(or $(VM_SECONDS),14400) VM_ENV='TEST_SECONDS=14000
 
 check-differ:	## the differential tester alone: OPS operations (200000) from DIFFER_SEED on
 	$(Q)$(MAKE) check-vm VM_TESTS='t-differ*' \
-		$(LONG) DIFFER_OPS=$(shell expr $(OPS) / 15) DIFFER_SEED=$(or $(DIFFER_SEED),1) $(VM_ENV)'
+		$(LONG) DIFFER_OPS=$(shell expr $(OPS) / 12) DIFFER_SEED=$(or $(DIFFER_SEED),1) $(VM_ENV)'
 
 check-fuzz-ioctl:	## on the debug kernel: random ioctls alone, CALLS of them (1000000)
 	$(Q)$(MAKE) check-vm-debug VM_TESTS='t-fuzz-ioctl*' $(LONG) FUZZ_CALLS=$(CALLS) $(VM_ENV)'

@@ -47,8 +47,9 @@ static int64_t look_xattrs(const char *path)
 
 	if (hash < 0)
 		return -errno;
-	for (size_t i = 0; i < XATTR_NAMES + differ_acl; i++) {
-		const char *name = i < XATTR_NAMES ? xattr_names[i] : ACL_NAME;
+	for (size_t i = 0; i < XATTR_NAMES + (differ_acl ? 2 : 0); i++) {
+		const char *name = i < XATTR_NAMES ? xattr_names[i] :
+				   i == XATTR_NAMES ? ACL_NAME : CAP_NAME;
 		ssize_t len = lgetxattr(path, name, value, sizeof(value));
 
 		hash = len < 0 ? hash_more(hash, &errno, sizeof(errno)) :

@@ -175,6 +175,20 @@ static int64_t op_setacl(struct place *p, const struct op *op)
 	return result(lsetxattr(at(p, op->a), ACL_NAME, &acl, sizeof(acl), 0));
 }
 
+/* --- capabilities of a file, which a write takes away -------------------------- */
+
+#define CAP_NAME	"security.capability"
+
+static int64_t op_setcap(struct place *p, const struct op *op)
+{
+	/* Revision 2, effective; bind to low ports. */
+	const uint32_t caps[5] = { 0x02000001, 1 << 10, op->arg & 1 << 10, 0, 0 };
+
+	if (!differ_acl)
+		return 0;
+	return result(lsetxattr(at(p, op->a), CAP_NAME, caps, sizeof(caps), 0));
+}
+
 /* --- contents ---------------------------------------------------------------- */
 
 static int open_at(struct place *p, const char *rel, int flags)
@@ -301,7 +315,9 @@ static int64_t op_mmap(struct place *p, const struct op *op)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
+	/* Behind a mount this is a write, which takes capabilities away. */
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size ||
+	    fgetxattr(fd, CAP_NAME, NULL, 0) > 0)
 		return and_close(fd, 0);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
@@ -393,7 +409,7 @@ static const struct op_kind op_kinds[] = {
 	{ "truncate", op_truncate, false }, { "cut", op_cut, false }, { "excl", op_excl, false },
 	{ "setxattr", op_setxattr, false }, { "setxattr", op_setxattr, false },
 	{ "removexattr", op_removexattr, false }, { "getxattr", op_getxattr, true },
-	{ "setacl", op_setacl, false },
+	{ "setacl", op_setacl, false }, { "setcap", op_setcap, false },
 	{ "fallocate", op_fallocate, false }, { "copy", op_copy, false }, { "mmap", op_mmap, true },
 	{ "hold", op_hold, true }, { "let-go", op_let_go, true },
 	{ "held-write", op_held_write, true }, { "held-cut", op_held_cut, true },

@@ -19,7 +19,7 @@
  * own, and beside them as many that share one, which is looked at when all have
  * ended. --users 3 does them as root and two others, one of whom is in the other's
  * group. --any-error is for file systems that decide permissions themselves, and may
- * find another reason first. --acl sets access control lists, too.
+ * find another reason first. --acl sets access control lists and capabilities, too.
  *
  * The same arguments give the same sequences. One with a difference is shortened
  * as far as it still shows one, and printed. Leaves with 0, 1 for a difference or
