@@ -429,6 +429,17 @@ static void draw_path(uint64_t *state, char *path)
 	sprintf(path + n, r & 1 ? "d%u" : "f%u", r / 2 % (r & 1 ? 3 : 5));
 }
 
+/* What is only looked at: often in the folder that an operation may have closed. */
+static void draw_look(struct op *op, uint64_t *state, unsigned int users)
+{
+	draw_path(state, op->c);
+	op->looker = (unsigned int)(ex_random(state) % users);
+	op->looks = ex_random(state) >> 20 & 31;
+	if (ex_random(state) >> 20 & 1)
+		snprintf(op->c, sizeof(op->c), "%.16s/f%u", op->a,
+			 (unsigned int)(ex_random(state) >> 20) % 3);
+}
+
 /* behind: in 1,000 operations so many are done behind the mount. */
 static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
 			 unsigned int behind)
@@ -445,8 +456,7 @@ static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
 	op.arg = ex_random(&state);
 	draw_path(&state, op.a);
 	draw_path(&state, op.b);
-	draw_path(&state, op.c);
-	op.looks = ex_random(&state) >> 20 & 31;
+	draw_look(&op, &state, users);
 	return op;
 }
 

@@ -202,6 +202,7 @@ static int run_one(struct place *places, const struct op *op, int ctl)
 	hold_backing(places, op);
 	want = op->kind->run(&places[SECOND], op);
 	found = same_result(got, want) ? 0 : differs("result", op->a, SECOND, got, want);
+	be(op->looker);
 	if (differ_late)
 		sync_mount(&places[MOUNT]);
 	found = found || look_around(places, op);

@@ -33,7 +33,7 @@ struct place {
 struct op {
 	const struct op_kind *kind;
 	unsigned int index;	/* in its sequence */
-	unsigned int user;
+	unsigned int user, looker;	/* who does it, and who looks at it then */
 	bool behind;		/* the mount: done in the backing folder */
 	bool thorough;		/* contents and extended attributes are looked at */
 	unsigned int looks;	/* a bit for each name that is looked at after it, and for held files */

@@ -57,8 +57,9 @@ static int remove_run(const char *name)
 
 static void op_print(const struct op *op)
 {
-	printf("#   %6u %s%s %s %s uid %u arg %#llx\n", op->index, op->behind ? "behind " : "",
-	       op->kind->name, op->a, op->b, differ_uids[op->user], (unsigned long long)op->arg);
+	printf("#   %6u %s%s %s %s uid %u arg %#llx, seen by %u\n", op->index,
+	       op->behind ? "behind " : "", op->kind->name, op->a, op->b, differ_uids[op->user],
+	       (unsigned long long)op->arg, differ_uids[op->looker]);
 }
 
 /* Again, in a folder of its own, with what keep does not leave out. */
