@@ -100,7 +100,7 @@ make_initramfs() {
 # On a busy machine emulated timers come late, from which the kernel would conclude
 # that there is none, or that time passes many times faster than it does.
 boot() {
-	local cpu="-accel tcg,thread=multi -smp 2" timers="no_timer_check clocksource=hpet"
+	local cpu="-accel tcg,thread=multi -smp 2" timers="no_timer_check tsc=unstable"
 	[ "${VM_ICOUNT:-0}" = 0 ] || cpu="-accel tcg -icount shift=0,sleep=off -smp 1" timers=
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \
