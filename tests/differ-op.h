@@ -434,7 +434,7 @@ static void draw_look(struct op *op, uint64_t *state, unsigned int users)
 {
 	draw_path(state, op->c);
 	op->looker = (unsigned int)(ex_random(state) % users);
-	op->looks = ex_random(state) >> 20 & 31;
+	op->looks = ex_random(state) >> 20 & 63;
 	if (ex_random(state) >> 20 & 1)
 		snprintf(op->c, sizeof(op->c), "%.16s/f%u", op->a,
 			 (unsigned int)(ex_random(state) >> 20) % 3);

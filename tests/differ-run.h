@@ -147,12 +147,34 @@ static int look_around(struct place *places, const struct op *op)
 	char folder[24];
 	const char *const names[4] = { op->c, op->b, folder_of(op->a, folder), op->a };
 
-	if (op->looks & 16 && look_held(places))
+	if (op->looks & LOOK_HELD && look_held(places))
 		return 1;
 	for (int i = 0; i < 4; i++)
 		if (op->looks >> i & 1 && look(places, PLACES, names[i], op->thorough))
 			return 1;
 	return 0;
+}
+
+static void sync_mount(const struct place *mount)
+{
+	int fd = open(mount->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		syncfs(fd);
+	close(fd);
+}
+
+/* What is known of c then may not be so after the operation. */
+static int look_before(struct place *places, const struct op *op)
+{
+	int found;
+
+	be(op->looker);
+	if (differ_late)
+		sync_mount(&places[MOUNT]);
+	found = look(places, PLACES, op->c, op->thorough);
+	be(0);
+	return found;
 }
 
 /* What the mount holds open is held in the folder that it shows, to be looked at. */
@@ -167,15 +189,6 @@ static void hold_backing(struct place *places, const struct op *op)
 	be(0);
 	*backing = *mount < 0 ? -1 : open(at(&places[BACKING], op->a), O_PATH | O_CLOEXEC);
 	be(op->user);
-}
-
-static void sync_mount(const struct place *mount)
-{
-	int fd = open(mount->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0)
-		syncfs(fd);
-	close(fd);
 }
 
 static void drop_caches(void)
@@ -194,6 +207,8 @@ static int run_one(struct place *places, const struct op *op, int ctl)
 
 	if (op->arg % 509 == 0)
 		drop_caches();
+	if (op->looks & LOOK_BEFORE && look_before(places, op))
+		return 1;
 	be(op->user);
 	if (op->behind && !has_links(&places[BACKING], op->a) && !has_links(&places[BACKING], op->b))
 		got = run_behind(places, op, ctl);

@@ -30,13 +30,18 @@ struct place {
 	int slot[DIFFER_SLOTS];
 };
 
+/* After an operation at its names and held files, and before it, so that c is known. */
+enum looks {
+	LOOK_C = 1, LOOK_B = 2, LOOK_FOLDER = 4, LOOK_A = 8, LOOK_HELD = 16, LOOK_BEFORE = 32,
+};
+
 struct op {
 	const struct op_kind *kind;
 	unsigned int index;	/* in its sequence */
 	unsigned int user, looker;	/* who does it, and who looks at it then */
 	bool behind;		/* the mount: done in the backing folder */
 	bool thorough;		/* contents and extended attributes are looked at */
-	unsigned int looks;	/* a bit for each name that is looked at after it, and for held files */
+	unsigned int looks;	/* enum looks: at what */
 	char a[24], b[24], c[24];	/* c is only looked at */
 	uint64_t arg;
 };
