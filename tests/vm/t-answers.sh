@@ -134,9 +134,10 @@ ok "free space is asked for" test "$(files_left)" -lt "$was"
 cd /
 ok "unmounted, lookups in balance" stop /mnt/a
 
-# For a time.
-POLICY=generic:2:1000000000
-ok "a mount with a second" start /dev/efuse efuse.fs-mem /mnt/a
+# For a time, $HOLD_SECONDS: more than a few commands take.
+hold=${HOLD_SECONDS:-1}
+POLICY=generic:2:${hold}000000000
+ok "a mount with a time" start /dev/efuse efuse.fs-mem /mnt/a
 echo contents > /mnt/a/kept
 files_left >/dev/null
 before=$(sent 17)
@@ -144,10 +145,10 @@ was=$(files_left)
 ok "free space is remembered" is "$(sent 17)" "$before"
 : > /mnt/a/more
 ok "until something is made" test "$(files_left)" -lt "$was"
-sleep 1.2
+sleep "$hold.2"
 cat /mnt/a/kept /mnt/a/kept >/dev/null
 ctl change kept CONTENTS
-sleep 1.2
+sleep "$hold.2"
 ok "contents are read again then" is "$(cat /mnt/a/kept)" CONTENTS
 ok "unmounted" stop /mnt/a
 
@@ -193,27 +194,28 @@ ok "unmounted" stop /mnt/a
 unset OPTIONS
 
 # A reply that a change overtakes on its way: the file system has done the chmod, and
-# says so late.
+# says so late, after $LATE_MS.
+late=late-${LATE_MS:-4000}
 ok "a mount" start /dev/efuse efuse.fs-mem /mnt/a
-echo 12 > /mnt/a/late-4000
-stat /mnt/a/late-4000 >/dev/null
-chmod 600 /mnt/a/late-4000 &
+echo 12 > "/mnt/a/$late"
+stat "/mnt/a/$late" >/dev/null
+chmod 600 "/mnt/a/$late" &
 changer=$!
 sleep 2
-ctl change late-4000 a-longer-text
-ctl inval_inode late-4000
+ctl change "$late" a-longer-text
+ctl inval_inode "$late"
 ok "it is on its way" kill -0 $changer
 wait $changer
-ok "what was said meanwhile holds" is "$(size /mnt/a/late-4000)" 13
-ok "and so does what was done" is "$(stat -c %a /mnt/a/late-4000)" 600
+ok "what was said meanwhile holds" is "$(size "/mnt/a/$late")" 13
+ok "and so does what was done" is "$(stat -c %a "/mnt/a/$late")" 600
 
-rm /mnt/a/late-4000 &
+rm "/mnt/a/$late" &
 changer=$!
 sleep 2
-ctl appear late-4000
-ctl inval_entry late-4000
+ctl appear "$late"
+ctl inval_entry "$late"
 wait $changer
-ok "a name that came back meanwhile is there" test -e /mnt/a/late-4000
+ok "a name that came back meanwhile is there" test -e "/mnt/a/$late"
 
 # Changes that race each other and those who look.
 ok "everybody sees his own changes" race /mnt/a 20
