@@ -74,6 +74,7 @@ processes=$(our_processes)
 complaints=$(kernel_complaints)
 mapfile -t all < <(list "$@")
 
+: > "$log"
 prove --verbose --exec "timeout -k 10 $TEST_SECONDS" "${all[@]}" > "$log" 2>&1 < /dev/null &
 prove=$!
 trap 'kill $prove 2>/dev/null; exit 130' INT TERM
