@@ -56,7 +56,7 @@ bool ring_complete(struct ring *ring, uint32_t depth, uint32_t slot)
 	__atomic_store_n(&ring->completed[tail & (depth - 1)], slot, __ATOMIC_RELAXED);
 	__atomic_store_n(&ring->daemon->comp_tail, tail + 1, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&ring->lock);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring_barrier();
 	return __atomic_load_n(&ring->kernel->need, __ATOMIC_RELAXED);
 }
 

@@ -99,6 +99,21 @@ struct ring_worker {
 	uint64_t calls_left;		/* when it last left with a request */
 };
 
+/*
+ * A full barrier, between what we and what the driver store and look at. Of fences
+ * the thread sanitizer knows nothing, and says so: it gets another one.
+ */
+static inline void ring_barrier(void)
+{
+#ifdef __SANITIZE_THREAD__
+	int any = 0;
+
+	__atomic_fetch_add(&any, 1, __ATOMIC_SEQ_CST);
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /* --- ring_map.c ---------------------------------------------------------- */
 
 /*

@@ -370,7 +370,7 @@ static void leave_polled(struct rings *r, struct ring_worker *w)
 	if (!w->polled)
 		return;
 	w->polled = 0;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring_barrier();
 	if (something(r) &&
 	    !__atomic_load_n(&r->ring[own].daemon->pollers, __ATOMIC_RELAXED) &&
 	    __atomic_load_n(&r->ring[0].kernel->all_sleepers, __ATOMIC_RELAXED))
