@@ -14,10 +14,16 @@
 
 struct efuse_bounce;
 struct efuse_ops_policy;
+struct efuse_ring;
+struct efuse_rings;
 struct fuse_args;
 struct fuse_conn;
+struct fuse_dev;
 struct fuse_io_args;
+struct fuse_iqueue;
 struct fuse_mount;
+struct fuse_pqueue;
+struct fuse_req;
 struct qstr;
 
 /* The part of a connection that is ours. */
@@ -33,6 +39,10 @@ struct efuse_conn {
 	u64 param[2];
 	/* EFUSE_REQ_* of all its requests; set with the policy. */
 	u32 flags;
+	/* NULL until set up; as long as the connection from then on. */
+	struct efuse_rings *rings;
+	/* Requests go by them. Set under fc->iq.lock. */
+	bool by_rings;
 #endif
 };
 
@@ -51,6 +61,19 @@ struct efuse_args {
 	struct efuse_bounce *bounce;
 	/* By efuse_data_begin() already. */
 	bool asked;
+#endif
+};
+
+/* The part of a request on its way that is ours. */
+struct efuse_req {
+#ifdef CONFIG_FUSE_EFUSE
+	/* Where it is, or NULL if it is on the device, and in which slot. */
+	struct efuse_ring *ring;
+	u16 slot;
+	/* Nobody waits for it: it is counted as a need from the start. */
+	bool counted;
+	/* Where the thread runs that was woken for it, or EFUSE_WOKE_*. */
+	s32 cpu;
 #endif
 };
 
@@ -85,6 +108,8 @@ static inline void efuse_conn_init(struct efuse_conn *conn)
 	RCU_INIT_POINTER(conn->policy, NULL);
 	INIT_LIST_HEAD(&conn->entry);
 	conn->id = 0;
+	conn->rings = NULL;
+	conn->by_rings = false;
 }
 
 /* The last reference to the connection goes. May sleep. */
@@ -167,6 +192,54 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
  * Returns ret, or the bytes of the reply if it is none. Does not sleep.
  */
 ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret);
+
+/* Whether the request is on a ring: then the three calls below are to be made. */
+static inline bool efuse_on_ring(const struct efuse_req *req)
+{
+	return unlikely(req->ring);
+}
+
+/*
+ * Before waiting for the answer to a request that is no background one: look for it, if
+ * that is likely to pay. Returns whether efuse_ring_waited() is to follow. May sleep.
+ */
+bool efuse_ring_wait(struct fuse_req *req);
+
+/* The wait is over. */
+void efuse_ring_waited(struct fuse_req *req);
+
+/* The request ends: its slot is free. */
+void efuse_ring_end(struct fuse_req *req);
+
+/* Whether the unique is one of a request on a ring, if there are rings. */
+static inline bool efuse_is_ring(u64 unique)
+{
+	return unlikely(unique >> 48);
+}
+
+/* Where the request is to be found that a reply written to fud is for. */
+struct fuse_pqueue *efuse_ring_pq(struct fuse_dev *fud, u64 unique);
+
+/*
+ * Whether the server looks for requests on rings as well, so that it must not be kept
+ * where it reads the device.
+ */
+static inline bool efuse_by_rings(const struct efuse_conn *conn)
+{
+	return unlikely(READ_ONCE(conn->by_rings));
+}
+
+/* Whether there are requests on rings. */
+bool efuse_rings_readable(struct fuse_iqueue *fiq);
+
+/* The connection is aborted: no thread of the server sleeps any more. */
+void efuse_rings_abort(struct fuse_iqueue *fiq);
+
+/* The last reference to the connection goes. May sleep. */
+void efuse_rings_free(struct fuse_conn *fc);
+
+/* mmap(2) of the device. Returns 0 or -errno. */
+int efuse_dev_mmap(struct file *file, struct vm_area_struct *vma);
 
 #else /* !CONFIG_FUSE_EFUSE */
 
@@ -259,6 +332,57 @@ static inline bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *
 static inline ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret)
 {
 	return ret;
+}
+
+static inline bool efuse_on_ring(const struct efuse_req *req)
+{
+	return false;
+}
+
+static inline bool efuse_ring_wait(struct fuse_req *req)
+{
+	return false;
+}
+
+static inline void efuse_ring_waited(struct fuse_req *req)
+{
+}
+
+static inline void efuse_ring_end(struct fuse_req *req)
+{
+}
+
+static inline bool efuse_is_ring(u64 unique)
+{
+	return false;
+}
+
+static inline struct fuse_pqueue *efuse_ring_pq(struct fuse_dev *fud, u64 unique)
+{
+	return NULL;
+}
+
+static inline bool efuse_by_rings(const struct efuse_conn *conn)
+{
+	return false;
+}
+
+static inline bool efuse_rings_readable(struct fuse_iqueue *fiq)
+{
+	return false;
+}
+
+static inline void efuse_rings_abort(struct fuse_iqueue *fiq)
+{
+}
+
+static inline void efuse_rings_free(struct fuse_conn *fc)
+{
+}
+
+static inline int efuse_dev_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return -ENODEV;
 }
 
 #endif /* CONFIG_FUSE_EFUSE */

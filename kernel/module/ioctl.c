@@ -5,6 +5,7 @@
  */
 #include "../fuse_i.h"
 #include "policy.h"
+#include "ring.h"
 
 #include <linux/capability.h>
 #include <linux/kdev_t.h>
@@ -139,6 +140,39 @@ static long ioctl_state(struct efuse_state __user *argp)
 	return copy_to_user(argp, &state, sizeof(state)) ? -EFAULT : 0;
 }
 
+static int ring_check(const struct efuse_ring_setup *setup)
+{
+	if (setup->flags || memchr_inv(setup->reserved, 0, sizeof(setup->reserved)))
+		return -EINVAL;
+	return 0;
+}
+
+static long ioctl_ring_setup(struct file *file, struct efuse_ring_setup __user *argp)
+{
+	struct fuse_dev *fud = READ_ONCE(file->private_data);
+	struct efuse_ring_setup setup;
+	int err;
+
+	if (copy_from_user(&setup, argp, sizeof(setup)))
+		return -EFAULT;
+	err = size_check(setup.size, sizeof(setup)) ?: ring_check(&setup);
+	if (err)
+		return err;
+	if (!fud)
+		return -EPERM;
+	err = efuse_ring_setup(fud->fc, &setup);
+	if (!err && copy_to_user(argp, &setup, sizeof(setup)))
+		return -EFAULT;
+	return err;
+}
+
+static long ioctl_ring_enter(struct file *file, unsigned long arg)
+{
+	struct fuse_dev *fud = READ_ONCE(file->private_data);
+
+	return fud ? efuse_ring_enter(fud->fc, arg) : -EPERM;
+}
+
 long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 {
 	switch (cmd) {
@@ -148,6 +182,10 @@ long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 		return ioctl_policy(file, argp);
 	case EFUSE_IOC_STATE:
 		return ioctl_state(argp);
+	case EFUSE_IOC_RING_SETUP:
+		return ioctl_ring_setup(file, argp);
+	case EFUSE_IOC_RING_ENTER:
+		return ioctl_ring_enter(file, (unsigned long)argp);
 	default:
 		return -ENOTTY;
 	}

@@ -7,7 +7,7 @@
 
 #include <linux/module.h>
 
-static u64 features = EFUSE_F_STATE;
+static u64 features = EFUSE_F_STATE | EFUSE_F_RING;
 
 u64 efuse_features(void)
 {

@@ -154,7 +154,7 @@
 #define EFUSE_F_POLICY		(1ULL << 0)	/* EFUSE_IOC_POLICY */
 #define EFUSE_F_RING		(1ULL << 1)	/* EFUSE_IOC_RING_SETUP and _ENTER */
 #define EFUSE_F_STATE		(1ULL << 8)	/* EFUSE_IOC_STATE */
-#define EFUSE_FEATURES_ALL	(EFUSE_F_POLICY | EFUSE_F_STATE)
+#define EFUSE_FEATURES_ALL	(EFUSE_F_POLICY | EFUSE_F_RING | EFUSE_F_STATE)
 
 #define EFUSE_NAME_MAX		64	/* bytes of a policy's name, with the zero */
 #define EFUSE_PARAMS		2	/* numbers that a connection gives its policy */
