@@ -9,7 +9,8 @@
 # VM_TESTS='t-policy*' runs only those. With VM_ICOUNT=1 the machine has one core,
 # and a nanosecond on its clock is one instruction. VM_ENV='NAME=VALUE ...' is what
 # the tests find in their environment. VM_KERNEL and VM_KO are another kernel and
-# the driver for it, VM_MEMORY is its memory, VM_DIR is where its own files go.
+# the driver for it, VM_MEMORY is its memory, VM_CPUS its cores (2), VM_DIR is where its
+# own files go.
 # With VM_PROGRAMS=1 the guest has what programs.sh says.
 set -u
 
@@ -100,7 +101,7 @@ make_initramfs() {
 # On a busy machine emulated timers come late, from which the kernel would conclude
 # that there is none, or that time passes many times faster than it does.
 boot() {
-	local cpu="-accel tcg,thread=multi -smp 2" timers="no_timer_check tsc=unstable"
+	local cpu="-accel tcg,thread=multi -smp ${VM_CPUS:=2}" timers="no_timer_check tsc=unstable"
 	[ "${VM_ICOUNT:-0}" = 0 ] || cpu="-accel tcg -icount shift=0,sleep=off -smp 1" timers=
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \
