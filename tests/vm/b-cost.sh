@@ -97,7 +97,7 @@ export OPTIONS=max_read=131072
 read_of "stock driver, read" /dev/fuse fuse
 stock=$read
 read_of "efuse driver, no policy, read" /dev/efuse efuse
-ok "which costs at most 100 more" at_most $((read - stock)) 100
+ok "which costs at most 120 more" at_most $((read - stock)) 120
 read_of "policy generic, no contents, read" /dev/efuse efuse generic:3
 read_of "policy generic, contents, read" /dev/efuse efuse generic:0x60003
 ok "contents that are known cost at most 35 % of that" at_most $((read * 100)) $((stock * 35))
