@@ -49,6 +49,7 @@ struct fs {
 	struct fs_options o;
 	struct fs_shared *shared;
 	char dir[32];
+	int fd;			/* until the server has it */
 	pid_t pid;
 };
 
@@ -354,24 +355,30 @@ static inline int fs_mount(int fd, const char *dir)
 	return mount("ring", dir, "efuse", MS_NOSUID | MS_NODEV, options) ? -errno : 0;
 }
 
-/* A mounted file system served by rings. Returns 0 or -errno. */
-static inline int fs_start(struct fs *fs, const char *dir, struct fs_options o)
+/* What a server needs, mounted. Returns 0 or -errno. */
+static inline int fs_prepare(struct fs *fs, const char *dir)
 {
-	int fd = open("/dev/efuse", O_RDWR | O_CLOEXEC), err;
-
-	fs->o = o;
+	fs->fd = open("/dev/efuse", O_RDWR | O_CLOEXEC);
 	snprintf(fs->dir, sizeof(fs->dir), "%s", dir);
 	fs->shared = mmap(NULL, sizeof(*fs->shared), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	err = fd < 0 ? -errno : fs_mount(fd, dir);
-	if (err)
-		return err;
 	for (int i = 0; i < DATA_SIZE; i++)
 		fs->shared->data[i] = (char)(i ^ i >> 9);
+	return fs->fd < 0 ? -errno : fs_mount(fs->fd, dir);
+}
+
+/* A mounted file system served by rings. Returns 0 or -errno. */
+static inline int fs_start(struct fs *fs, const char *dir, struct fs_options o)
+{
+	int err = fs_prepare(fs, dir);
+
+	if (err)
+		return err;
+	fs->o = o;
 	fs->pid = fork();
 	if (!fs->pid)
-		fs_run(fs, fd);
-	close(fd);
+		fs_run(fs, fs->fd);
+	close(fs->fd);
 	while (!__atomic_load_n(&fs->shared->ready, __ATOMIC_SEQ_CST))
 		usleep(1000);
 	return fs->shared->ready > 0 ? 0 : fs->shared->ready;
