@@ -468,18 +468,22 @@ BEGUN(rmdir)
 BEGUN(open)
 BEGUN(opendir)
 
-/* A file that was there may have been cut to nothing, or got another name. */
+/*
+ * A file that was there may have been cut to nothing, or got another name. It comes
+ * before its folder: where both have one place, the folder's change is one since this
+ * was begun, and nothing would be learnt.
+ */
 static __noinline int made(struct efuse_request *req, __u32 arg, int what)
 {
 	const struct fuse_entry_out *entry = (const void *)efuse_out(req, 0, sizeof(*entry));
 
 	if (!entry)
 		return name_changed(req, req->nodeid, arg);
-	name_changed_to(req, arg, entry->nodeid, entry->generation,
-			lifetime(req, entry->entry_valid, entry->entry_valid_nsec));
 	node_changed_to(req, entry->nodeid, what, &entry->attr,
 			attr_lifetime(req, &entry->attr, entry->attr_valid,
 				      entry->attr_valid_nsec));
+	name_changed_to(req, arg, entry->nodeid, entry->generation,
+			lifetime(req, entry->entry_valid, entry->entry_valid_nsec));
 	return 0;
 }
 

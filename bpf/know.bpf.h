@@ -23,7 +23,7 @@ struct known {
 	__u64 cred;
 	__u64 asked;
 	__u64 expires;
-	__u64 used;	/* since the place was last short of room; a hint */
+	__u64 used;	/* when the place was short of room after it was; a hint */
 };
 
 static __always_inline bool known_is(const struct known *k, struct efuse_request *req,
@@ -32,20 +32,26 @@ static __always_inline bool known_is(const struct known *k, struct efuse_request
 	return k->nodeid == nodeid && k->conn == req->conn && k->cred == cred_of(req);
 }
 
+/* What was used since its place was last short of room. */
+#define USED	FOREVER
+
 /* The smallest is the first to go. */
 static __always_inline __u64 known_rank(const struct known *k)
 {
-	return k->nodeid ? k->asked / 2 + (k->used ? 1ULL << 63 : 1) : 0;
+	if (!k->nodeid)
+		return 0;
+	return k->used > k->asked ? k->used : k->asked | 1;
 }
 
 /*
  * The one that makes room, of a place whose first is *first, each being size bytes,
- * a constant. What was used keeps its room this once.
+ * a constant: what was learnt or used least lately, as of the times at which room was
+ * needed. A use costs no time of the clock then, and mostly no store.
  */
 static __always_inline void *known_room(struct known *first, __u64 size)
 {
-	__u64 least = FOREVER;
-	void *room = NULL;
+	__u64 least = FOREVER, now = clock_now();
+	void *room = (void *)first;
 
 	for (int i = 0; i < WAYS; i++) {
 		struct known *k = (void *)first + i * size;
@@ -55,7 +61,8 @@ static __always_inline void *known_room(struct known *first, __u64 size)
 			least = rank;
 			room = k;
 		}
-		k->used = 0;
+		if (k->used == USED)
+			k->used = now;
 	}
 	return room;
 }
@@ -101,8 +108,8 @@ static __always_inline bool read_end(const struct known *k, __u64 was)
 
 static __always_inline void known_use(struct known *k)
 {
-	if (!k->used)
-		k->used = 1;
+	if (k->used != USED)
+		k->used = USED;
 }
 
 /* --- which place ------------------------------------------------------------ */
