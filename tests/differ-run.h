@@ -155,6 +155,10 @@ static int look_around(struct place *places, const struct op *op)
 	return 0;
 }
 
+/*
+ * All that was written is with the file system: syncfs(2) sends it there, but FUSE
+ * waits for the replies only in fsync(2), or where a file is closed.
+ */
 static void sync_mount(const struct place *mount)
 {
 	int fd = open(mount->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,6 +166,9 @@ static void sync_mount(const struct place *mount)
 	if (fd >= 0)
 		syncfs(fd);
 	close(fd);
+	for (int i = 0; i < DIFFER_SLOTS; i++)
+		if (mount->slot[i] >= 0)
+			fsync(mount->slot[i]);
 }
 
 /* What is known of c then may not be so after the operation. */
