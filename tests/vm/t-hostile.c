@@ -17,7 +17,8 @@
 #define USERS		4
 #define HONEST		2	/* threads that serve as they should, beside */
 #define HOSTILE		2
-#define GRACE		120	/* seconds for what is under way to end */
+#define AFTER_MS	3000	/* it is taken down after so long at most */
+#define GRACE		120000	/* milliseconds for what is under way to end */
 
 /* What the hostile process and its parent share. */
 static struct {
@@ -62,14 +63,30 @@ static uint32_t any_slot(struct hostile *h)
 
 /* --- what it writes ---------------------------------------------------------- */
 
+/*
+ * A head that is off has the honest threads answer again whatever the slots hold, and
+ * with that soon say more than there can be: mostly it is put right at once.
+ */
+static void change_head(struct hostile *h)
+{
+	const struct raw_ring *ring = &fs_rings.ring[any_ring(h)];
+	volatile uint32_t *head = &ring->d->sub_head;
+
+	*head = one_in(h, 2) ? *head + draw(h, 3) - 1 : (uint32_t)next_random(&h->state);
+	if (one_in(h, 50))
+		raw_enter(&fs_rings, any_ring(h), 0, EFUSE_ENTER_KICK);
+	if (!one_in(h, 500))
+		*head = __atomic_load_n(&ring->k->sub_tail, __ATOMIC_ACQUIRE);
+}
+
 static void change_word(struct hostile *h)
 {
 	struct efuse_ring_daemon *d = fs_rings.ring[any_ring(h)].d;
-	uint32_t *words[] = { &d->sub_head, &d->pollers, &d->poller_cpu, &d->padding[0], &d->comp_tail };
+	uint32_t *words[] = { &d->pollers, &d->poller_cpu, &d->padding[0], &d->comp_tail };
 	/* A tail that is far off ends the connection, which is not to be all that happens. */
-	uint32_t *word = words[draw(h, one_in(h, 1000) ? 5 : 4)];
+	uint32_t *word = words[draw(h, one_in(h, 1000) ? 4 : 3)];
 
-	*(volatile uint32_t *)word = one_in(h, 2) ? *word + draw(h, 3) - 1 : (uint32_t)next_random(&h->state);
+	*(volatile uint32_t *)word = one_in(h, 2) ? draw(h, 3) : (uint32_t)next_random(&h->state);
 }
 
 /* One that was given out once, or might have been. */
@@ -96,12 +113,14 @@ static uint64_t any_unique(struct hostile *h)
 static uint32_t any_length(struct hostile *h)
 {
 	static const uint32_t usual[] = { 16, 16 + 104, 16 + 128, 16 + 8, 16 + 16, 24, 4096 };
+	uint32_t length;
 
 	if (one_in(h, 30000))
 		return (uint32_t)next_random(&h->state);
 	if (one_in(h, 4))
 		return 16 + draw(h, fs_rings.setup.slot_size - 15);
-	return usual[draw(h, sizeof(usual) / sizeof(usual[0]))];
+	length = usual[draw(h, sizeof(usual) / sizeof(usual[0]))];
+	return length < fs_rings.setup.slot_size ? length : fs_rings.setup.slot_size;
 }
 
 static struct fuse_out_header any_header(struct hostile *h)
@@ -116,21 +135,28 @@ static struct fuse_out_header any_header(struct hostile *h)
 
 static void put_reply(struct hostile *h, uint32_t ring, uint32_t slot)
 {
+	const char *request = fs_rings.ring[ring].requests + slot * fs_rings.setup.slot_size;
 	char *to = fs_rings.ring[ring].replies + slot * fs_rings.setup.slot_size;
 	struct fuse_out_header header = any_header(h);
 
+	if (one_in(h, 2))	/* what is asked there, so that it is taken */
+		header.unique = ((const struct fuse_in_header *)(const void *)request)->unique;
 	if (one_in(h, 4))
 		for (int i = 0; i < 128; i += 8)
 			((uint64_t *)(void *)(to + 16))[i / 8] = next_random(&h->state);
 	memcpy(to, &header, sizeof(header));
 }
 
+/* Two at once would soon say more than there can be, and end the connection. */
 static void bump(struct raw_ring *ring, uint32_t slot)
 {
-	uint32_t tail = __atomic_load_n(&ring->d->comp_tail, __ATOMIC_RELAXED);
+	uint32_t tail;
 
+	pthread_mutex_lock(&ring->lock);
+	tail = __atomic_load_n(&ring->d->comp_tail, __ATOMIC_RELAXED);
 	ring->comp[tail & (fs_rings.setup.depth - 1)] = slot;
 	__atomic_store_n(&ring->d->comp_tail, tail + 1, __ATOMIC_SEQ_CST);
+	pthread_mutex_unlock(&ring->lock);
 }
 
 static void false_reply(struct hostile *h)
@@ -138,6 +164,9 @@ static void false_reply(struct hostile *h)
 	uint32_t i = any_ring(h), slot = any_slot(h);
 
 	put_reply(h, i, slot);
+	if (one_in(h, 1000))	/* longer than the slot, which ends the connection */
+		*(uint32_t *)(void *)(fs_rings.ring[i].replies + slot * fs_rings.setup.slot_size) =
+			fs_rings.setup.slot_size + 1 + draw(h, 1 << draw(h, 24));
 	bump(&fs_rings.ring[i], slot);
 	if (one_in(h, 3))	/* twice */
 		bump(&fs_rings.ring[i], slot);
@@ -204,17 +233,19 @@ static void remap(struct hostile *h)
 	int prot = kernel ? PROT_READ : PROT_READ | PROT_WRITE;
 
 	switch (draw(h, 4)) {
-	case 0:
+	case 0:		/* who looks meanwhile dies of it, or not */
 		madvise(at, size, MADV_DONTNEED);
-		break;
+		if (one_in(h, 20))
+			break;
+		/* fallthrough */
 	case 1:
-		mprotect(at, size, PROT_READ | PROT_WRITE);
+		mmap(at, size, prot, MAP_SHARED | MAP_FIXED, fs_rings.fd, offset);
 		break;
 	case 2:
 		munmap(mmap(NULL, size, prot, MAP_SHARED, fs_rings.fd, offset), size);
 		break;
-	default:	/* who looks meanwhile dies of it, or not */
-		mmap(at, size, prot, MAP_SHARED | MAP_FIXED, fs_rings.fd, offset);
+	default:
+		mprotect(at, size, PROT_READ | PROT_WRITE);
 	}
 }
 
@@ -226,8 +257,10 @@ static void change(struct hostile *h)
 		false_reply(h);
 	else if (what < 50)
 		rewrite_slot(h);
-	else if (what < 70)
+	else if (what < 60)
 		change_word(h);
+	else if (what < 70)
+		change_head(h);
 	else if (what < 80)
 		false_index(h);
 	else if (what < 90)
@@ -257,6 +290,17 @@ static void *hostile_thread(void *arg)
 
 /* --- one connection ---------------------------------------------------------- */
 
+/* A slot without a length would end the connection as soon as it is named. */
+static void fill_slots(void)
+{
+	struct fuse_out_header header = { .len = sizeof(header) };
+
+	for (uint32_t i = 0; i < fs_rings.setup.rings; i++)
+		for (uint32_t slot = 0; slot < fs_rings.setup.depth; slot++)
+			memcpy(fs_rings.ring[i].replies + slot * fs_rings.setup.slot_size, &header,
+			       sizeof(header));
+}
+
 /* The hostile process. How it ends, if it does not break off, is drawn as well. */
 static void run_hostile(struct fs *fs, int fd, uint64_t seed)
 {
@@ -265,6 +309,8 @@ static void run_hostile(struct fs *fs, int fd, uint64_t seed)
 	struct hostile hostile[HOSTILE];
 	int err = fs_start_rings(fs, fd, buffers[0], sizeof(buffers[0]));
 
+	if (!err)
+		fill_slots();
 	__atomic_store_n(&fs->shared->ready, err ?: 1, __ATOMIC_SEQ_CST);
 	for (int i = 0; !err && i < HONEST; i++) {
 		honest[i] = (struct fs_thread){
@@ -306,25 +352,28 @@ static void use(const char *dir, uint64_t seed)
 	}
 }
 
-static bool ends(pid_t *pid, time_t until)
+/* Whether it has, before so many milliseconds have passed. */
+static bool ends(pid_t *pid, unsigned int ms)
 {
-	while (*pid && time(NULL) < until) {
+	for (unsigned int i = 0; *pid && i < ms; i++) {
 		if (waitpid(*pid, NULL, WNOHANG) == *pid)
 			*pid = 0;
 		else
-			usleep(5000);
+			usleep(1000);
 	}
 	return !*pid;
 }
 
-/* How it is taken down: by itself, killed, unmounted, aborted. */
-static void take_down(struct fs *fs, uint32_t how)
+/* How it is taken down, if it goes on after so long: by itself, killed, unmounted, aborted. */
+static void take_down(struct fs *fs, uint32_t how, uint32_t after_ms)
 {
+	if (ends(&fs->pid, after_ms))
+		how = 0;
 	if (how % 4 == 1)
 		kill(fs->pid, SIGKILL);
 	else if (how % 4 == 2)
 		umount2(fs->dir, MNT_FORCE);
-	ends(&fs->pid, time(NULL) + (how % 4 ? 2 : 20));
+	ends(&fs->pid, how % 4 ? 2000 : 20000);
 	umount2(fs->dir, MNT_FORCE);
 	umount2(fs->dir, MNT_DETACH);
 	if (fs->pid)
@@ -334,12 +383,11 @@ static void take_down(struct fs *fs, uint32_t how)
 static bool one_round(uint64_t seed)
 {
 	uint64_t state = seed;
-	struct fs fs = { .o = { .depth = 4u << next_random(&state) % 3, .poll_us = 50,
+	struct fs fs = { .o = { .depth = 8u << next_random(&state) % 3, .poll_us = 50,
 				.slot_size = 512 + 64 * (uint32_t)(next_random(&state) % 80),
 				.threads = HONEST, .first_cpu = -1, .home = -1 } };
 	pid_t users[USERS];
 	bool good = true;
-	time_t until;
 
 	if (fs_prepare(&fs, "/mnt/q"))
 		return false;
@@ -354,14 +402,13 @@ static bool one_round(uint64_t seed)
 		if (!users[i])
 			use(fs.dir, seed + 100 + (uint64_t)i);
 	}
-	usleep((useconds_t)(next_random(&state) % 300000));
-	take_down(&fs, (uint32_t)(next_random(&state) >> 24));
-	until = time(NULL) + GRACE;
+	take_down(&fs, (uint32_t)(next_random(&state) >> 24),
+		  (uint32_t)(next_random(&state) >> 24) % AFTER_MS);
 	for (int i = 0; i < USERS; i++) {
 		kill(users[i], SIGKILL);
-		good = ends(&users[i], until) && good;
+		good = ends(&users[i], GRACE) && good;
 	}
-	good = ends(&fs.pid, until) && good;
+	good = ends(&fs.pid, GRACE) && good;
 	fs_free(&fs);
 	shared->rounds++;
 	return good;
