@@ -144,18 +144,11 @@ struct conn {
 	__u64 space;		/* what STATFS says, likewise */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CONNS);
-	__type(key, __u32);
-	__type(value, struct conn);
-} conns SEC(".maps");
+static struct conn conns[CONNS];
 
 static __always_inline struct conn *conn_at(struct efuse_request *req)
 {
-	__u32 index = req->conn & (CONNS - 1);	/* they are numbered */
-
-	return bpf_map_lookup_elem(&conns, &index);
+	return &conns[req->conn & (CONNS - 1)];	/* they are numbered */
 }
 
 /*
@@ -164,33 +157,21 @@ static __always_inline struct conn *conn_at(struct efuse_request *req)
  */
 static __always_inline bool still_may(struct efuse_request *req, __u64 asked)
 {
-	struct conn *conn;
-
-	if (req->flags & EFUSE_REQ_PERMISSIONS)
-		return true;
-	conn = conn_at(req);
-	return conn && conn->permissions <= asked;
+	return req->flags & EFUSE_REQ_PERMISSIONS ||
+	       *(volatile __u64 *)&conn_at(req)->permissions <= asked;
 }
 
 /* Whoever changes them: others may be answered differently. */
 static __always_inline void permissions_changed(struct efuse_request *req)
 {
-	struct conn *conn = conn_at(req);
-
-	if (conn)
-		clock_mark(&conn->permissions);
+	clock_mark(&conn_at(req)->permissions);
 }
 
 /* STATFS is remembered for a time alone. */
 static __always_inline void space_changed(struct efuse_request *req)
 {
-	struct conn *conn;
-
-	if (mode_of(req) != MODE_TIMEOUT)
-		return;
-	conn = conn_at(req);
-	if (conn)
-		clock_mark(&conn->space);
+	if (mode_of(req) == MODE_TIMEOUT)
+		clock_mark(&conn_at(req)->space);
 }
 
 #endif

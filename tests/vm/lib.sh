@@ -45,6 +45,17 @@ hits() { bpfmap "$bpf/generic/maps/counters" $(($1 * 4)); }
 misses() { bpfmap "$bpf/generic/maps/counters" $(($1 * 4 + 1)) $(($1 * 4 + 2)); }
 note() { h=$(hits "$1") m=$(misses "$1"); }
 no_miss() { [ "$(misses "$1")" = "$m" ]; }
+# within_time OPCODE QUESTION...: the question, asked once more at once, takes no
+# request. A slow machine may take longer than the answer holds: it may try again.
+again_at_once() {
+	opcode=$1
+	shift
+	"$@"
+	note "$opcode"
+	"$@"
+	no_miss "$opcode"
+}
+within_time() { soon again_at_once "$@"; }
 a_hit() { [ "$(hits "$1")" -gt "$h" ]; }
 
 # Requests that a driver, fuse or efuse, has sent to its file systems, as the kernel
