@@ -108,6 +108,28 @@ echo "# p99 of the second processor: $idle us, with 50 ms requests of the first 
 ok "50 ms requests of one processor: the other's p99 stays" test "$busy" -lt $((idle * 2 + 200))
 ok "mixed load: unmounted" soon end
 
+# --- processors that go and come back ---------------------------------------------------
+
+away=/sys/devices/system/cpu/cpu1/online
+if [ -w $away ]; then
+	for mode in "" -s; do
+		run="processors come and go, fs-mem $mode"
+		# shellcheck disable=SC2086 # an option or none
+		ok "$run: a mount" serve efuse.channel=ring fs-mem -f $mode /mnt/a
+		prog-load /mnt/a 6 3 > /tmp/load 2>&1 &
+		load=$!
+		for i in 1 2 3 4 5 6; do echo 0 > $away; sleep 0.3; echo 1 > $away; sleep 0.3; done
+		ok "$run: the other one is back" is "$(cat $away)" 1
+		wait $load
+		ok "$run: the load does not notice" is $? 0
+		sed 's/^/# /' /tmp/load
+		by_ring "$run"
+		ok "$run: unmounted" end
+	done
+else
+	echo "ok $((n = n + 1)) - processors come and go # SKIP no second one that can"
+fi
+
 # --- the way down --------------------------------------------------------------------------
 
 lower() {	# WHAT CHANNEL REASON OPTIONS COMMAND...
