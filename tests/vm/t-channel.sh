@@ -1,55 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh source=tests/vm/lib.sh
-# t-channel.sh - the ring channel end to end: unmodified file systems of every kind
-# over the rings of the efuse driver, the exerciser, what stays on the device, who is
-# never kept waiting, and the way down where there are no rings.
-# $CHANNEL_OPS are the exerciser's operations. In the virtual machine.
+# t-channel.sh - the ring channel end to end: policies of the cache, what stays on the
+# device, who is never kept waiting, processors that come and go, and the way down
+# where there are no rings. $CHANNEL_OPS are the exerciser's operations. In the
+# virtual machine.
 . /tests/lib.sh
 # shellcheck source=tests/vm/channel.sh
 . /tests/channel.sh
 : "${CHANNEL_OPS:=100}"
-
-# --- every kind of file system --------------------------------------------------
-
-# A few of the exerciser's sections do where all have been run already.
-exercised() {	# WHAT COMMAND...
-	kind=$1
-	shift
-	ok "$kind: a mount" serve efuse.channel=ring "$@" || return
-	# shellcheck disable=SC2086 # words
-	ok "$kind: the exerciser" run_exercise $only
-	by_ring "$kind"
-	ok "$kind: unmounted" end
-}
-only=
-exercised "libfuse 3" fs-mem -f /mnt/a
-exercised "libfuse 3 -s" fs-mem -f -s /mnt/a
-only='sizes direct fight random'
-exercised "answers of other threads" fs-mem -f --async /mnt/a
-exercised "one thread, answers of others" fs-mem -f -s --async /mnt/a
-exercised "splice" fs-mem -f --splice /mnt/a
-exercised "clone-fd" fs-mem -f --clone-fd /mnt/a
-exercised "small writes" fs-mem -f --max-write=4096 /mnt/a
-exercised "kept" fs-mem -f --timeout=1 --keep-cache /mnt/a
-exercised "libfuse 2.9" fs2-pass /tmp/back -f -o attr_timeout=0,entry_timeout=0 /mnt/a
-exercised "libfuse 2.9 -s" fs2-pass /tmp/back -f -s -o big_writes /mnt/a
-if [ -e /bin/bindfs ]; then
-	exercised "bindfs" bindfs -f /tmp/back /mnt/a
-	exercised "bindfs --multithreaded" bindfs -f --multithreaded /tmp/back /mnt/a
-else
-	echo "ok $((n = n + 1)) - bindfs # SKIP bindfs is not installed"
-fi
-if [ -e /bin/ntfs-3g ] && [ -e /bin/mkntfs ]; then
-	truncate -s 16M /tmp/ntfs
-	mkntfs -qFf /tmp/ntfs > /tmp/mkntfs.log 2>&1
-	ok "ntfs-3g: a mount" serve efuse.channel=ring ntfs-3g -o no_detach /tmp/ntfs /mnt/a
-	# shellcheck disable=SC2086 # words
-	ok "ntfs-3g: the exerciser" run_exercise $only
-	by_ring "ntfs-3g"
-	ok "ntfs-3g: unmounted" end
-else
-	echo "ok $((n = n + 1)) - ntfs-3g # SKIP ntfs-3g is not installed"
-fi
 
 # --- policies of the cache -------------------------------------------------------
 

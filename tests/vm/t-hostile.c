@@ -237,7 +237,7 @@ static void remap(struct hostile *h)
 		madvise(at, size, MADV_DONTNEED);
 		if (one_in(h, 20))
 			break;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case 1:
 		mmap(at, size, prot, MAP_SHARED | MAP_FIXED, fs_rings.fd, offset);
 		break;
