@@ -69,7 +69,8 @@ ok "a child from INIT: unmounted" umount /mnt/a
 ok "a child from INIT: the parent leaves" soon gone "$fs"
 rm -f /run/efuse/*-*
 ok "in the background: a mount" sh -c 'efuse wrap -o efuse.channel=ring fs-mem /mnt/a'
-ok "in the background: mounted" soon mounted
+# It is mounted before it serves, and its status file is there when it does.
+ok "in the background: mounted" soon sh -c 'ls /mnt/a && ls /run/efuse/*-0'
 for file in /run/efuse/*-0; do fs=${file%-0}; fs=${fs##*-}; done
 ok "in the background: the exerciser" run_exercise random
 by_ring "in the background"
