@@ -443,7 +443,7 @@ lights() {
 }
 
 for channel in $CHANNELS; do
-	case $channel in uring) saves uring 95;; *) saves dev 85;; esac
+	case $channel in uring) saves uring 95;; *) saves dev 80;; esac
 done
 if have_uring; then
 	policy always

@@ -17,6 +17,9 @@ load_ends() {
 	[ -s "$T/load" ]
 }
 
+# It has begun: a slow machine may take its time over starting it.
+loading() { compgen -G "$M/*-$load-*"; }
+
 # daemons to kill by turns
 start_daemon() {
 	case $(($1 % 6)) in
@@ -37,6 +40,7 @@ kill_round() {
 	start_daemon "$1" || return 1
 	prog-load "$M" 20 3 > "$T/load" 2>&1 &
 	load=$!
+	wait_for 5 loading
 	sleep "0.$((RANDOM % 20 + 10))"
 	over_the_ring || return 1
 	kill -9 "$daemon"
