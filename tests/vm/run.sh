@@ -39,7 +39,7 @@ fill_root() {
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
 	ln -s bin "$root/sbin"
 	cp /bin/busybox "$root/bin/"
-	for f in sh cat chmod chown cp cut dd df echo env find grep head id kill ln ls mkdir modprobe mount mv \
+	for f in sh cat chmod chown cp cut dd df echo env find grep head id kill ln ls md5sum mkdir modprobe mount mv \
 		ps readlink rm rmdir sed seq sleep sort stat su sync tail taskset touch tr truncate umount wc cmp; do
 		ln -s busybox "$root/bin/$f"
 	done
@@ -120,6 +120,11 @@ summary() {
 	if ! grep -qax 'vm: done' "$log"; then
 		echo "not ok - the guest ended by itself within $VM_SECONDS s"
 		tail -n 20 "$log"
+		failed=$((failed + 1))
+	fi
+	# A comparison of nothing with nothing would pass.
+	if grep -aE '(applet|command|: [a-z0-9_-]+:) not found' "$log"; then
+		echo "not ok - the guest has the commands that its tests use"
 		failed=$((failed + 1))
 	fi
 	echo "everything the guest said: $log"
