@@ -122,6 +122,13 @@ static int par_append(struct ex *x)
 	return 0;
 }
 
+/* Says what came out of a call by name that should not have. Returns 1. */
+static int par_unlike(const char *call, const char *name)
+{
+	dprintf(STDERR_FILENO, "# %s %s: %s\n", call, name, strerror(errno));
+	return 1;
+}
+
 /* All fight for the same few names: only these outcomes are right. */
 static int par_fight_one(int who)
 {
@@ -135,16 +142,16 @@ static int par_fight_one(int who)
 		snprintf(b, sizeof(b), "fight-%d", (int)(ex_random(&state) % 5));
 		fd = open(a, O_CREAT | O_RDWR, 0644);
 		if (fd < 0 && errno != ENOENT)
-			return 1;
+			return par_unlike("open", a);
 		if (fd >= 0)
 			close(fd);
 		if (unlink(b) < 0 && errno != ENOENT)
-			return 2;
+			return par_unlike("unlink", b);
 		if (rename(a, b) < 0 && errno != ENOENT)
-			return 3;
+			return par_unlike("rename", a);
 		snprintf(a, sizeof(a), "mine-%d-%d", who, i);
 		if (ex_make(a, 100, 1) || !ex_holds(a, 100, 1) || unlink(a))
-			return 4;
+			return par_unlike("making", a);
 	}
 	return 0;
 }
