@@ -249,28 +249,23 @@ static void remap(struct hostile *h)
 	}
 }
 
+/* So many of a hundred. */
+static const struct {
+	uint32_t share;
+	void (*make)(struct hostile *h);
+} changes[] = {
+	{ 35, false_reply }, { 15, rewrite_slot }, { 10, change_word }, { 10, change_head },
+	{ 10, false_index }, { 10, false_enter }, { 7, false_write }, { 2, remap },
+	{ 1, false_setup },
+};
+
 static void change(struct hostile *h)
 {
-	uint32_t what = draw(h, 100);
+	uint32_t what = draw(h, 100), i = 0;
 
-	if (what < 35)
-		false_reply(h);
-	else if (what < 50)
-		rewrite_slot(h);
-	else if (what < 60)
-		change_word(h);
-	else if (what < 70)
-		change_head(h);
-	else if (what < 80)
-		false_index(h);
-	else if (what < 90)
-		false_enter(h);
-	else if (what < 97)
-		false_write(h);
-	else if (what < 99)
-		remap(h);
-	else
-		false_setup(h);
+	for (; what >= changes[i].share; i++)
+		what -= changes[i].share;
+	changes[i].make(h);
 }
 
 static void *hostile_thread(void *arg)
