@@ -338,6 +338,16 @@ static bool spin_for(struct rings *r, unsigned int own)
 }
 
 /*
+ * Who owes a bell rings it before looking, and may then have to sleep all the same: two
+ * system calls, where sleeping at once is one that does both. Only who has saved some.
+ */
+static bool may_look(struct ring_worker *w)
+{
+	return reader_may_spin(&w->reader) &&
+	       (!w->owed || w->calls + 2 <= w->reader.place.progress);
+}
+
+/*
  * While `pollers` says so, who submits to the ring wakes nobody. So whoever leaves
  * it looks whether more came than one can take: the fence pairs with the driver's
  * between the submission and its look at `pollers`.
@@ -348,7 +358,7 @@ static bool spin(struct rings *r, struct ring_worker *w)
 	struct efuse_ring_daemon *words = r->ring[own].daemon;
 	bool paid;
 
-	if (!reader_may_spin(&w->reader))
+	if (!may_look(w))
 		return false;
 	ring_owed(r, w);
 	__atomic_store_n(&words->poller_cpu, place_here(), __ATOMIC_RELAXED);

@@ -111,12 +111,17 @@ static bool take_lock(struct state *s, const struct thread *t, int lock)
 	return true;
 }
 
+static bool untaken_at(const struct state *s, const struct thread *t, int ring)
+{
+	return load(s, t, SUB_TAIL + ring) != load(s, t, SUB_HEAD + ring);
+}
+
 static bool untaken(const struct state *s, const struct thread *t)
 {
 	bool any = false;
 
 	for (int r = 0; r < config->rings; r++)
-		any |= load(s, t, SUB_TAIL + r) != load(s, t, SUB_HEAD + r);
+		any |= untaken_at(s, t, r);
 	return any;
 }
 
@@ -236,7 +241,8 @@ static bool requester_tell(struct state *s, struct thread *t)
 {
 	if (!barrier(t, SUBMIT_BARRIER))
 		return false;
-	t->pc = load(s, t, YIELDER + t->ring) || wake_one(s, t, t->ring) ? R_NEED : R_OTHERS;
+	t->pc = poller_at(s, t, t->ring) || !untaken_at(s, t, t->ring) ||
+		load(s, t, YIELDER + t->ring) || wake_one(s, t, t->ring) ? R_NEED : R_OTHERS;
 	store(t, LOCK + t->ring, 0);
 	return true;
 }
@@ -256,7 +262,7 @@ static bool requester(struct state *s, struct thread *t, int q)
 		return requester_tell(s, t);
 	case R_OTHERS:
 		t->back = R_NEED;
-		t->pc = poller_at(s, t, t->ring) || left_out == WAKE_OTHERS ? R_NEED : WAKE;
+		t->pc = left_out == WAKE_OTHERS ? R_NEED : WAKE;
 		return true;
 	case R_NEED:
 		store(t, NEED + q, 1);

@@ -67,9 +67,10 @@ struct efuse_sleeper {
 	bool woken;		/* set under the lock */
 };
 
-/* Who was woken: a thread on a core, or one of these. */
+/* Who was woken, or need not be: a thread on a core, or one of these. */
 #define EFUSE_WOKE_NONE		(-1)	/* nobody sleeps there */
 #define EFUSE_WOKE_RUNNABLE	(-2)	/* one that waits for this core */
+#define EFUSE_WOKE_AWAY		INT_MAX	/* one that has it already, on another core */
 
 struct efuse_ring {
 	struct efuse_rings *rings;
@@ -100,6 +101,7 @@ struct efuse_ring {
 	unsigned long *deferred;	/* replies taken that only the work may end: slots */
 	int poll_credit;	/* what looking for replies has brought; racy */
 	int yield_credit;	/* what letting others run before sleeping has; racy */
+	bool away;		/* the last reply looked for came while we did; racy */
 
 	/* While requests are in flight: what nobody has noticed for a jiffy. */
 	struct timer_list timer;
@@ -203,8 +205,9 @@ void efuse_ring_tick(struct efuse_ring *ring);
 
 /*
  * A request was put on the ring, with a full barrier after it: wake one who sleeps there,
- * unless one is about to. here: whoever asks goes to sleep at once, so that the core is
- * free. Under ring->lock. Returns where the thread runs, or EFUSE_WOKE_*.
+ * unless one is about to, looks for requests, or has taken it. here: whoever asks goes to
+ * sleep at once, so that the core is free. Under ring->lock. Returns where the thread
+ * runs, or EFUSE_WOKE_*.
  */
 int efuse_ring_tell_locked(struct efuse_ring *ring, bool here);
 

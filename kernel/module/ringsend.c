@@ -166,7 +166,7 @@ static bool put(struct efuse_ring *ring, struct fuse_req *req)
 	efuse_ring_tick(ring);
 	cpu = efuse_ring_tell_locked(ring, here);
 	spin_unlock(&ring->lock);
-	if (cpu == EFUSE_WOKE_NONE && !READ_ONCE(ring->d->pollers))
+	if (cpu == EFUSE_WOKE_NONE)
 		cpu = wake_elsewhere(ring, here);
 	/* Of a background request there may be nothing left. */
 	if (here)

@@ -89,14 +89,23 @@ static int wake_locked(struct efuse_ring *ring, bool here)
 	return task_cpu(task);
 }
 
+/* It has not come to the request yet: where it is, or that it waits for this core. */
+static int cpu_or_runnable(unsigned int cpu)
+{
+	return cpu == smp_processor_id() ? EFUSE_WOKE_RUNNABLE : cpu & INT_MAX;
+}
+
 int efuse_ring_tell_locked(struct efuse_ring *ring, bool here)
 {
 	unsigned int yielder = READ_ONCE(ring->yielder);
 
+	if (READ_ONCE(ring->d->pollers))
+		return cpu_or_runnable(READ_ONCE(ring->d->poller_cpu));
+	/* Nobody else runs on this core: we hold a lock. */
+	if (!efuse_ring_untaken(ring))
+		return EFUSE_WOKE_AWAY;
 	/* It looks again before it sleeps. */
-	if (yielder)
-		return yielder - 1 == smp_processor_id() ? EFUSE_WOKE_RUNNABLE : yielder - 1;
-	return wake_locked(ring, here);
+	return yielder ? cpu_or_runnable(yielder - 1) : wake_locked(ring, here);
 }
 
 static int wake_at(struct efuse_ring *ring, bool here)
@@ -254,16 +263,25 @@ long efuse_ring_sleep(struct efuse_ring *ring)
 /* --- looking for a reply ----------------------------------------------------- */
 
 /*
- * The server's thread runs elsewhere: it was woken there, or says that it looks there.
- * And looking has paid, or has not been tried for a while.
+ * The server's thread runs elsewhere: it was woken there, or looks there. Or nobody
+ * sleeps or looks, and the one that was elsewhere a moment ago is on its way back.
  */
-static bool may_poll(struct efuse_ring *ring, int woken_cpu)
+static bool is_elsewhere(struct efuse_ring *ring, int woken_cpu)
 {
 	int cpu = raw_smp_processor_id();
-	bool elsewhere = woken_cpu >= 0 ? woken_cpu != cpu :
-		READ_ONCE(ring->d->pollers) && READ_ONCE(ring->d->poller_cpu) != cpu;
 
-	return elsewhere && ring->rings->poll_ns && may_spend(&ring->poll_credit);
+	if (woken_cpu != EFUSE_WOKE_NONE)
+		return woken_cpu >= 0 && woken_cpu != cpu;
+	if (READ_ONCE(ring->d->pollers))
+		return READ_ONCE(ring->d->poller_cpu) != cpu;
+	return READ_ONCE(ring->away);
+}
+
+/* And looking has paid, or has not been tried for a while. */
+static bool may_poll(struct efuse_ring *ring, int woken_cpu)
+{
+	return ring->rings->poll_ns && is_elsewhere(ring, woken_cpu) &&
+	       may_spend(&ring->poll_credit);
 }
 
 /* Returns whether the request has ended. Not while the core is wanted. */
@@ -280,6 +298,7 @@ static bool poll_reply(struct efuse_ring *ring, struct fuse_req *req)
 		cpu_relax();
 	}
 	judge(&ring->poll_credit, paid);
+	WRITE_ONCE(ring->away, paid);
 	efuse_ring_count(ring, paid ? EFUSE_RC_POLLED : EFUSE_RC_POLLED_OUT);
 	return paid;
 }
