@@ -110,7 +110,7 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
         module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
-        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests \
+        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests bench-rings \
         install-dkms uninstall-dkms check-dkms \
         kernel-patches check-kernel
 
@@ -341,6 +341,11 @@ bench-requests:	## requests per opcode in that machine: plain, with the shim, wi
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_PROGRAMS=1 VM_SECONDS=3600 \
 		VM_ENV='TEST_SECONDS=3500 $(VM_ENV)' VM_TESTS='b-requests*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+
+bench-rings:	## rings on several cores of that machine: polling, scale, mixed load, every cell beside dev
+	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_SECONDS=$(or $(VM_SECONDS),1200) VM_ENV='TEST_SECONDS=1100 $(VM_ENV)' \
+		VM_TESTS='$(or $(VM_TESTS),b-rings*)' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
 	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh
