@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * data.c - contents on their way between a file and a caller's own memory: the READs
- * and WRITEs that do not go through the page cache, which a policy may answer.
+ * and WRITEs that do not go through the page cache, which a policy may answer, or a
+ * file that the server named (direct.c).
  *
  * What a policy remembers of them must be what the server has said or got. The
  * caller can change its memory at any time, also between the two, so such memory is
@@ -9,6 +10,7 @@
  * of ours.
  */
 #include "../fuse_i.h"
+#include "direct.h"
 #include "policy.h"
 
 #include <linux/gfp.h>
@@ -215,6 +217,8 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
 		*ret = verdict;
 		return true;
 	}
+	if (args->opcode == FUSE_READ && efuse_direct_read(ia, ret))
+		return true;
 	if ((p.watch || head) && has_pages(args))
 		bounce_begin(ia, head);
 	return false;

@@ -12,13 +12,16 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 
+struct efuse_backing;
 struct efuse_bounce;
+struct efuse_directs;
 struct efuse_ops_policy;
 struct efuse_ring;
 struct efuse_rings;
 struct fuse_args;
 struct fuse_conn;
 struct fuse_dev;
+struct fuse_file;
 struct fuse_io_args;
 struct fuse_iqueue;
 struct fuse_mount;
@@ -43,6 +46,8 @@ struct efuse_conn {
 	struct efuse_rings *rings;
 	/* Requests go by them. Set under fc->iq.lock. */
 	bool by_rings;
+	/* NULL until the server names a file; as long as the connection from then on. */
+	struct efuse_directs *directs;
 #endif
 };
 
@@ -57,8 +62,12 @@ struct efuse_args {
 		/* A LOOKUP, answered: held until efuse_lookup_end(), or NULL. */
 		struct inode *inode;
 	};
-	/* Contents: what is the caller's of them, or NULL. */
-	struct efuse_bounce *bounce;
+	union {
+		/* Contents: what is the caller's of them, or NULL. */
+		struct efuse_bounce *bounce;
+		/* An OPEN: what is being opened. Stays until the request has ended. */
+		struct fuse_file *opened;
+	};
 	/* By efuse_data_begin() already. */
 	bool asked;
 #endif
@@ -77,11 +86,21 @@ struct efuse_req {
 #endif
 };
 
-/* The part of an open folder that is ours. */
+/* The part of an open file or folder that is ours. */
 struct efuse_file {
 #ifdef CONFIG_FUSE_EFUSE
-	/* The server has not been told. Set by the open, cleared under fi->mutex. */
+	/* A folder: the server has not been told. Set by the open, cleared under fi->mutex. */
 	bool here_only;
+	/* A file: what it is read from, or NULL. Changed under the lock of the directs. */
+	struct efuse_backing __rcu *backing;
+#endif
+};
+
+/* The part of an inode that is ours. */
+struct efuse_inode {
+#ifdef CONFIG_FUSE_EFUSE
+	/* What the server has may differ from what its files have. Never taken back. */
+	bool changes;
 #endif
 };
 
@@ -110,6 +129,7 @@ static inline void efuse_conn_init(struct efuse_conn *conn)
 	conn->id = 0;
 	conn->rings = NULL;
 	conn->by_rings = false;
+	conn->directs = NULL;
 }
 
 /* The last reference to the connection goes. May sleep. */
@@ -179,8 +199,15 @@ bool efuse_folder_reopen(struct inode *inode, struct file *file);
  */
 int efuse_folder_open(struct file *file);
 
+/* Whether it is worth offering contents. */
+static inline bool efuse_takes_data(const struct efuse_conn *conn)
+{
+	return efuse_attached(conn) || unlikely(READ_ONCE(conn->directs));
+}
+
 /*
- * Offer a READ or WRITE of a caller's own memory to the connection's policy. Returns
+ * Offer a READ or WRITE of a caller's own memory to the connection's policy, and a READ
+ * to the file that the server named for what is open. Returns
  * true if it is answered, with the bytes or -errno in *ret, and the size of the reply
  * set. Otherwise it is to be sent as it is then, which may not be as it was, and
  * efuse_data_end() must follow whatever comes of it. May sleep.
@@ -192,6 +219,42 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
  * Returns ret, or the bytes of the reply if it is none. Does not sleep.
  */
 ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret);
+
+/* An OPEN of a file is going to be sent: the server may name one of its own for it. */
+static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *ff)
+{
+	args->opened = ff;
+}
+
+/*
+ * Somebody may change the file through this mount, or the server says it has changed:
+ * no READ is answered without the server any more. To be called before the server can
+ * have accepted a change, so that who knows of that finds it here.
+ */
+static inline void efuse_changes(struct efuse_inode *ei)
+{
+	if (!READ_ONCE(ei->changes))
+		WRITE_ONCE(ei->changes, true);
+}
+
+/* Let go of what the file is read from. Does not sleep. */
+void efuse_direct_end(struct fuse_conn *fc, struct efuse_file *ef);
+
+/* An open file ends. Nobody uses it any more. Does not sleep. */
+static inline void efuse_file_end(struct fuse_conn *fc, struct efuse_file *ef)
+{
+	if (unlikely(rcu_access_pointer(ef->backing)))
+		efuse_direct_end(fc, ef);
+}
+
+/*
+ * The connection is aborted, and no request is with the server any more: let go of all
+ * files. Does not sleep.
+ */
+void efuse_direct_abort(struct fuse_conn *fc);
+
+/* The last reference to the connection goes. */
+void efuse_direct_free(struct fuse_conn *fc);
 
 /* Whether the request is on a ring: then the three calls below are to be made. */
 static inline bool efuse_on_ring(const struct efuse_req *req)
@@ -320,6 +383,27 @@ static inline int efuse_folder_open(struct file *file)
 }
 
 static inline void efuse_lookup_end(struct fuse_args *args, bool given)
+{
+}
+
+static inline bool efuse_takes_data(const struct efuse_conn *conn)
+{
+	return false;
+}
+
+static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *ff)
+{
+}
+
+static inline void efuse_changes(struct efuse_inode *ei)
+{
+}
+
+static inline void efuse_file_end(struct fuse_conn *fc, struct efuse_file *ef)
+{
+}
+
+static inline void efuse_direct_abort(struct fuse_conn *fc)
 {
 }
 

@@ -4,6 +4,7 @@
  * copied in once, checked, and only then looked at.
  */
 #include "../fuse_i.h"
+#include "direct.h"
 #include "policy.h"
 #include "ring.h"
 
@@ -173,6 +174,37 @@ static long ioctl_ring_enter(struct file *file, unsigned long arg)
 	return fud ? efuse_ring_enter(fud->fc, arg) : -EPERM;
 }
 
+static int direct_check(const struct efuse_direct *direct)
+{
+	bool names = direct->what == EFUSE_DIRECT_FILE;
+
+	if (direct->flags || direct->what > EFUSE_DIRECT_OFF ||
+	    (!names && (direct->fd || direct->unique)) || direct->state || direct->files ||
+	    direct->reads || direct->bytes ||
+	    memchr_inv(direct->reserved, 0, sizeof(direct->reserved)))
+		return -EINVAL;
+	return 0;
+}
+
+static long ioctl_direct(struct file *file, struct efuse_direct __user *argp)
+{
+	struct fuse_dev *fud = READ_ONCE(file->private_data);
+	struct efuse_direct direct;
+	int err;
+
+	if (copy_from_user(&direct, argp, sizeof(direct)))
+		return -EFAULT;
+	err = size_check(direct.size, sizeof(direct)) ?: direct_check(&direct);
+	if (err)
+		return err;
+	if (!fud)
+		return -EPERM;
+	err = efuse_direct_do(fud, &direct);
+	if (!err && copy_to_user(argp, &direct, sizeof(direct)))
+		return -EFAULT;
+	return err;
+}
+
 long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 {
 	switch (cmd) {
@@ -186,6 +218,8 @@ long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp)
 		return ioctl_ring_setup(file, argp);
 	case EFUSE_IOC_RING_ENTER:
 		return ioctl_ring_enter(file, (unsigned long)argp);
+	case EFUSE_IOC_DIRECT:
+		return ioctl_direct(file, argp);
 	default:
 		return -ENOTTY;
 	}

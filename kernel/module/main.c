@@ -7,7 +7,7 @@
 
 #include <linux/module.h>
 
-static u64 features = EFUSE_F_STATE | EFUSE_F_RING;
+static u64 features = EFUSE_F_STATE | EFUSE_F_RING | EFUSE_F_DIRECT;
 
 u64 efuse_features(void)
 {

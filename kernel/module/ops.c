@@ -126,6 +126,7 @@ void efuse_conn_uninit(struct fuse_conn *fc)
 	efuse_answer_unmount(fc);
 	detach_locked(&fc->efuse);
 	mutex_unlock(&policy_mutex);
+	efuse_direct_free(fc);
 }
 
 /* --- what BPF calls ------------------------------------------------------- */

@@ -28,6 +28,7 @@ union body {
 	struct efuse_hello hello;
 	struct efuse_policy policy;
 	struct efuse_state state;
+	struct efuse_direct direct;
 };
 
 static uint64_t state;
@@ -46,7 +47,9 @@ static uint64_t rnd(void)
 
 static unsigned int number(void)
 {
-	static const unsigned int known[] = { EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_STATE };
+	static const unsigned int known[] = {
+		EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_STATE, EFUSE_IOC_DIRECT,
+	};
 
 	switch (rnd() % 8) {
 	case 0:
@@ -56,7 +59,7 @@ static unsigned int number(void)
 	case 2:
 		return _IOC(rnd() & 3, FUSE_DEV_IOC_MAGIC, rnd() & 3, rnd() & 31);
 	default:
-		return known[rnd() % 3];
+		return known[rnd() % 4];
 	}
 }
 
@@ -74,6 +77,11 @@ static void fill(unsigned char *at, unsigned int nr)
 		size = sizeof(b.state);
 		b.state.major = major(mounted);
 		b.state.minor = minor(mounted);
+	} else if (nr == EFUSE_IOC_DIRECT) {
+		size = sizeof(b.direct);
+		b.direct.what = rnd() % 4;
+		b.direct.fd = b.direct.what == EFUSE_DIRECT_FILE ? rnd() % 8 : 0;
+		b.direct.unique = b.direct.what == EFUSE_DIRECT_FILE ? rnd() % 8 : 0;
 	} else {
 		b.hello.version = 1;
 		b.hello.required = rnd() % 4 ? 0 : rnd();

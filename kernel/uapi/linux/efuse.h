@@ -119,6 +119,50 @@
  * number or a length that cannot be does. A reply that write(2) would have refused is
  * counted as refused.
  *
+ * EFUSE_IOC_DIRECT, feature EFUSE_F_DIRECT, lets the driver read what is open from the
+ * file that the server itself reads it from, where READs would not go through the page
+ * cache. That both hold the same is for the caller to know.
+ *
+ *   in:  size      sizeof(struct efuse_direct), EINVAL if less, E2BIG if more
+ *        flags     zero, otherwise EINVAL, as the fields below that are not mentioned
+ *        what      EFUSE_DIRECT_ASK   nothing, but what is filled in
+ *                  EFUSE_DIRECT_FILE  names a file, see below
+ *                  EFUSE_DIRECT_ON    has READs answered from files, from now on
+ *                  EFUSE_DIRECT_OFF   never again for this connection: all files are let
+ *                                     go of, and no READ begins to read one
+ *        fd        FILE: a descriptor of the caller's
+ *        unique    FILE: of an OPEN, read from this very descriptor of the device, or a
+ *                  ring, and not answered yet
+ *        reserved  zero
+ *   out: state     EFUSE_DIRECT_ASK (not decided yet), _ON or _OFF
+ *        files     that are held now
+ *        reads     READs answered, and bytes given, since the mount
+ *        bytes
+ *
+ * FILE has the driver hold the file that fd refers to for what the OPEN opens: at most
+ * until its RELEASE, the connection's end or OFF. It may be closed at once. It is read
+ * with the caller's credentials and is refused, in this order, with
+ *   ECANCELED  it is off
+ *   EBADF      no such descriptor, or it cannot be read
+ *   EINVAL     no regular file, of a file system that makes up what it holds, open with
+ *              O_DIRECT
+ *   ELOOP      of a FUSE file system, or one that lies on another
+ *   EMLINK     it has more than one name
+ *   ENOENT     the server has no request of that unique
+ *   EINVAL     it is no OPEN of a file
+ *   EALREADY   there is a file for it
+ *   EEXIST     it is held for another node as well: the server can not be handing it through
+ *   EMFILE     EFUSE_DIRECT_MAX files are held
+ *
+ * One READ in EFUSE_DIRECT_TURN of what is open, the first of them, goes to the server
+ * nevertheless, so that the caller can go on comparing. All go there
+ * - once the node was open for writing, was created, or had a SETATTR or IOCTL through this
+ *   mount, or a notification said that its contents changed, as long as the driver knows
+ *   it: a server may keep for itself what it has been told;
+ * - while the file's size or modification time is not that of the node as far as known, or
+ *   they or its number of names are not what they were when it was named;
+ * - whenever reading it fails.
+ *
  * EFUSE_IOC_STATE, feature EFUSE_F_STATE, says what a connection has chosen. It
  * works on any open /dev/efuse, mounted or not, and changes nothing. Those may ask
  * whom the connection lets in, and who has CAP_SYS_ADMIN.
@@ -139,7 +183,7 @@
  *
  * Versions:
  *   1  EFUSE_IOC_HELLO, EFUSE_IOC_POLICY, EFUSE_IOC_RING_SETUP, EFUSE_IOC_RING_ENTER,
- *      EFUSE_IOC_STATE
+ *      EFUSE_IOC_STATE, EFUSE_IOC_DIRECT
  */
 #ifndef _LINUX_EFUSE_H
 #define _LINUX_EFUSE_H
@@ -153,8 +197,9 @@
 /* Feature bits. A driver may lack what the kernel around it cannot do. */
 #define EFUSE_F_POLICY		(1ULL << 0)	/* EFUSE_IOC_POLICY */
 #define EFUSE_F_RING		(1ULL << 1)	/* EFUSE_IOC_RING_SETUP and _ENTER */
+#define EFUSE_F_DIRECT		(1ULL << 2)	/* EFUSE_IOC_DIRECT */
 #define EFUSE_F_STATE		(1ULL << 8)	/* EFUSE_IOC_STATE */
-#define EFUSE_FEATURES_ALL	(EFUSE_F_POLICY | EFUSE_F_RING | EFUSE_F_STATE)
+#define EFUSE_FEATURES_ALL	(EFUSE_F_POLICY | EFUSE_F_RING | EFUSE_F_DIRECT | EFUSE_F_STATE)
 
 #define EFUSE_NAME_MAX		64	/* bytes of a policy's name, with the zero */
 #define EFUSE_PARAMS		2	/* numbers that a connection gives its policy */
@@ -271,6 +316,31 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 #define EFUSE_ENTER_SUBMITTED	1
 #define EFUSE_ENTER_DEVICE	2
 
+#define EFUSE_DIRECT_MAX	1024		/* files of a connection */
+#define EFUSE_DIRECT_TURN	64
+
+enum efuse_direct_what {
+	EFUSE_DIRECT_ASK,
+	EFUSE_DIRECT_FILE,
+	EFUSE_DIRECT_ON,
+	EFUSE_DIRECT_OFF
+};
+
+struct efuse_direct {
+	__u32 size;
+	__u32 flags;		/* zero */
+	__u32 what;
+	__s32 fd;
+	__u64 unique;
+	__u32 state;
+	__u32 files;
+	__u64 reads;
+	__u64 bytes;
+	__u64 reserved[2];	/* zero */
+};
+
+_Static_assert(sizeof(struct efuse_direct) == 64, "struct efuse_direct is ABI");
+
 /* What a mount has chosen. */
 struct efuse_state {
 	__u32 size;
@@ -289,6 +359,7 @@ _Static_assert(sizeof(struct efuse_state) == 112, "struct efuse_state is ABI");
 #define EFUSE_IOC_POLICY	_IOW(EFUSE_IOC_MAGIC, 1, struct efuse_policy)
 #define EFUSE_IOC_RING_SETUP	_IOWR(EFUSE_IOC_MAGIC, 2, struct efuse_ring_setup)
 #define EFUSE_IOC_RING_ENTER	_IO(EFUSE_IOC_MAGIC, 3)
+#define EFUSE_IOC_DIRECT	_IOWR(EFUSE_IOC_MAGIC, 4, struct efuse_direct)
 #define EFUSE_IOC_STATE		_IOWR(EFUSE_IOC_MAGIC, 8, struct efuse_state)
 
 #endif /* _LINUX_EFUSE_H */

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * direct.c - READs answered from the file that the server itself reads: one that it has
+ * open and has named for what an OPEN opened.
+ *
+ * The server could give its clients every byte of that file, with its own read(2), and
+ * so nothing is given away here: the file is one that a holder of the device had open
+ * for reading when it was named, and it is read with the credentials of that moment, for
+ * those alone to whom the server granted the OPEN. Whether the server would have given
+ * just these bytes is not known here: see <linux/efuse.h>.
+ *
+ * Nothing here may call this driver again: a file of any FUSE file system, or of one
+ * that lies on another, is refused, so there is one step down and no more.
+ *
+ * A backing is named by its open file and listed, both under the lock; who reads has a
+ * reference, taken under RCU. Naming needs an OPEN that the server has got, so it is done
+ * under that queue's lock as well: an abort takes all requests out of all queues, under
+ * their locks, before it empties the list, so nothing is listed after that.
+ */
+#include "../fuse_i.h"
+#include "direct.h"
+
+#include <linux/bvec.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/ioprio.h>
+#include <linux/magic.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#define FEW_PAGES	4	/* of a request, that need no memory */
+
+/* The files of a connection. */
+struct efuse_directs {
+	spinlock_t lock;	/* of all below, and of what open files are read from */
+	struct list_head files;
+	u32 count;
+	u32 state;		/* EFUSE_DIRECT_ASK, _ON, _OFF; read without the lock */
+	u64 reads;	/* of files that are not held any more */
+	u64 bytes;
+};
+
+struct efuse_backing {
+	refcount_t count;
+	struct rcu_head rcu;
+	struct file *file;
+	const struct cred *cred;
+	/* What the file was like when it was named. */
+	loff_t size;
+	struct timespec64 mtime;
+
+	struct list_head entry;		/* these under the lock */
+	struct efuse_file *ef;
+	u64 nodeid;
+
+	atomic_t turn;
+	atomic64_t reads;
+	atomic64_t bytes;
+};
+
+/* --- which file ----------------------------------------------------------- */
+
+/*
+ * Whether it holds what was written to it. What is made up when it is read may be
+ * another for who reads it here than for the server.
+ */
+static bool is_kept(const struct inode *inode)
+{
+	const struct super_block *sb = inode->i_sb;
+
+	return !(sb->s_iflags & (SB_I_NOEXEC | SB_I_USERNS_VISIBLE)) &&
+	       (inode->i_mapping->a_ops->read_folio || sb->s_magic == TMPFS_MAGIC);
+}
+
+static int file_check(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (!S_ISREG(inode->i_mode) || !is_kept(inode) || !file->f_op->read_iter ||
+	    !(file->f_mode & FMODE_CAN_READ) || READ_ONCE(file->f_flags) & O_DIRECT)
+		return -EINVAL;
+	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC || inode->i_sb->s_stack_depth)
+		return -ELOOP;
+	return inode->i_nlink > 1 ? -EMLINK : 0;
+}
+
+/* --- backings ------------------------------------------------------------- */
+
+static void backing_put(struct efuse_backing *b)
+{
+	if (!refcount_dec_and_test(&b->count))
+		return;
+	fput(b->file);
+	put_cred(b->cred);
+	kfree_rcu(b, rcu);
+}
+
+/* With the reference of the list. Returns an ERR_PTR() on error. */
+static struct efuse_backing *backing_new(int fd)
+{
+	/* Not those with O_PATH. */
+	struct file *file = fget(fd);
+	struct efuse_backing *b;
+	int err;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	err = file_check(file);
+	b = err ? NULL : kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	if (!b) {
+		fput(file);
+		return ERR_PTR(err ?: -ENOMEM);
+	}
+	refcount_set(&b->count, 1);
+	b->file = file;
+	b->cred = get_current_cred();
+	b->size = i_size_read(file_inode(file));
+	b->mtime = inode_get_mtime(file_inode(file));
+	return b;
+}
+
+/* What the file is read from, with a reference, or NULL. */
+static struct efuse_backing *backing_get(struct efuse_file *ef)
+{
+	struct efuse_backing *b;
+
+	rcu_read_lock();
+	b = rcu_dereference(ef->backing);
+	if (b && !refcount_inc_not_zero(&b->count))
+		b = NULL;
+	rcu_read_unlock();
+	return b;
+}
+
+/* --- the connection's ----------------------------------------------------- */
+
+/* Those of the connection, made if there are none; NULL without memory. */
+static struct efuse_directs *directs_of(struct fuse_conn *fc)
+{
+	struct efuse_directs *d = READ_ONCE(fc->efuse.directs), *old;
+
+	if (d)
+		return d;
+	d = kzalloc(sizeof(*d), GFP_KERNEL_ACCOUNT);
+	if (!d)
+		return NULL;
+	spin_lock_init(&d->lock);
+	INIT_LIST_HEAD(&d->files);
+	old = cmpxchg(&fc->efuse.directs, NULL, d);
+	if (!old)
+		return d;
+	kfree(d);
+	return old;
+}
+
+/* The list's reference is the caller's then. */
+static void remove_locked(struct efuse_directs *d, struct efuse_backing *b)
+{
+	RCU_INIT_POINTER(b->ef->backing, NULL);
+	list_del(&b->entry);
+	d->count--;
+	d->reads += atomic64_read(&b->reads);
+	d->bytes += atomic64_read(&b->bytes);
+}
+
+/* fput() leaves what may sleep to others. */
+static void remove_all_locked(struct efuse_directs *d)
+{
+	struct efuse_backing *b, *next;
+
+	list_for_each_entry_safe(b, next, &d->files, entry) {
+		remove_locked(d, b);
+		backing_put(b);
+	}
+}
+
+static int room_check_locked(struct efuse_directs *d, const struct efuse_backing *b, u64 nodeid)
+{
+	const struct efuse_backing *other;
+
+	if (d->state == EFUSE_DIRECT_OFF)
+		return -ECANCELED;
+	list_for_each_entry(other, &d->files, entry)
+		if (file_inode(other->file) == file_inode(b->file) && other->nodeid != nodeid)
+			return -EEXIST;
+	return d->count < EFUSE_DIRECT_MAX ? 0 : -EMFILE;
+}
+
+static int add(struct efuse_directs *d, struct efuse_backing *b, struct fuse_file *ff, u64 nodeid)
+{
+	int err;
+
+	spin_lock(&d->lock);
+	err = rcu_access_pointer(ff->efuse.backing) ? -EALREADY : room_check_locked(d, b, nodeid);
+	if (!err) {
+		b->ef = &ff->efuse;
+		b->nodeid = nodeid;
+		list_add(&b->entry, &d->files);
+		d->count++;
+		rcu_assign_pointer(ff->efuse.backing, b);
+	}
+	spin_unlock(&d->lock);
+	return err;
+}
+
+struct named {
+	struct efuse_directs *directs;
+	struct efuse_backing *backing;
+};
+
+/* Whoever waits for the OPEN keeps what it opens. A connection without a sb has no nodes. */
+static int name_for(struct fuse_req *req, void *arg)
+{
+	struct named *named = arg;
+	struct fuse_args *args = req->args;
+
+	if (args->opcode != FUSE_OPEN || !req->fm->sb)
+		return -EINVAL;
+	return add(named->directs, named->backing, args->efuse.opened, args->nodeid);
+}
+
+static int name_file(struct fuse_dev *fud, struct efuse_directs *d, int fd, u64 unique)
+{
+	struct fuse_pqueue *fpq = efuse_is_ring(unique) ? efuse_ring_pq(fud, unique) : &fud->pq;
+	struct named named = { .directs = d };
+	int err;
+
+	if (READ_ONCE(d->state) == EFUSE_DIRECT_OFF)
+		return -ECANCELED;
+	named.backing = backing_new(fd);
+	if (IS_ERR(named.backing))
+		return PTR_ERR(named.backing);
+	err = fuse_dev_with_request(fpq, unique, name_for, &named);
+	if (err)
+		backing_put(named.backing);
+	return err;
+}
+
+static int decide(struct efuse_directs *d, u32 state)
+{
+	int err = 0;
+
+	spin_lock(&d->lock);
+	if (state == EFUSE_DIRECT_OFF)
+		remove_all_locked(d);
+	else if (d->state == EFUSE_DIRECT_OFF)
+		err = -ECANCELED;
+	if (!err)
+		WRITE_ONCE(d->state, state);
+	spin_unlock(&d->lock);
+	return err;
+}
+
+static void fill_in(struct efuse_directs *d, struct efuse_direct *direct)
+{
+	struct efuse_backing *b;
+
+	spin_lock(&d->lock);
+	direct->state = d->state;
+	direct->files = d->count;
+	direct->reads = d->reads;
+	direct->bytes = d->bytes;
+	list_for_each_entry(b, &d->files, entry) {
+		direct->reads += atomic64_read(&b->reads);
+		direct->bytes += atomic64_read(&b->bytes);
+	}
+	spin_unlock(&d->lock);
+}
+
+int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct)
+{
+	struct efuse_directs *d = directs_of(fud->fc);
+	int err = 0;
+
+	if (!d)
+		return -ENOMEM;
+	if (direct->what == EFUSE_DIRECT_FILE)
+		err = name_file(fud, d, direct->fd, direct->unique);
+	else if (direct->what != EFUSE_DIRECT_ASK)
+		err = decide(d, direct->what);
+	if (!err)
+		fill_in(d, direct);
+	return err;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* Whether the server would read there what it has. */
+static bool is_same(const struct efuse_backing *b, struct inode *inode)
+{
+	const struct inode *backing = file_inode(b->file);
+	struct timespec64 mtime = inode_get_mtime(backing), node = inode_get_mtime(inode);
+	loff_t size = i_size_read(backing);
+
+	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) && size == i_size_read(inode) &&
+	       size == b->size && timespec64_equal(&mtime, &b->mtime) &&
+	       timespec64_equal(&mtime, &node) &&
+	       backing->i_nlink <= 1 && !(READ_ONCE(b->file->f_flags) & O_DIRECT);
+}
+
+/* From pos on to the iterator. Returns bytes, fewer than wanted at the end of the file. */
+static ssize_t read_file(struct efuse_backing *b, loff_t pos, struct iov_iter *to)
+{
+	/* Flags of the file's are not looked at: they can change. */
+	struct kiocb iocb = {
+		.ki_filp = b->file,
+		.ki_pos = pos,
+		.ki_ioprio = get_current_ioprio(),
+	};
+	const struct cred *old = override_creds(b->cred);
+	ssize_t ret, done = 0;
+
+	do {
+		ret = vfs_iocb_iter_read(b->file, &iocb, to);
+		done += max_t(ssize_t, ret, 0);
+	} while (ret > 0 && iov_iter_count(to));
+	revert_creds(old);
+	return ret < 0 ? ret : done;
+}
+
+static ssize_t read_to_pages(struct efuse_backing *b, struct fuse_args_pages *ap,
+			     loff_t pos, u32 size)
+{
+	struct bio_vec few[FEW_PAGES], *vec = few;
+	struct iov_iter to;
+	ssize_t ret;
+
+	if (ap->num_pages > FEW_PAGES)
+		vec = kmalloc_array(ap->num_pages, sizeof(*vec), GFP_KERNEL | __GFP_NOWARN);
+	if (!vec)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < ap->num_pages; i++)
+		bvec_set_page(&vec[i], ap->pages[i], ap->descs[i].length, ap->descs[i].offset);
+	iov_iter_bvec(&to, ITER_DEST, vec, ap->num_pages, size);
+	ret = read_file(b, pos, &to);
+	if (vec != few)
+		kfree(vec);
+	return ret;
+}
+
+static ssize_t read_to_memory(struct efuse_backing *b, struct fuse_args *args, loff_t pos, u32 size)
+{
+	struct kvec vec = { .iov_base = args->out_args[0].value, .iov_len = size };
+	struct iov_iter to;
+
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, size);
+	return read_file(b, pos, &to);
+}
+
+/* What the file says, if it is as it was before and after. Otherwise -errno. */
+static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode)
+{
+	struct fuse_args_pages *ap = &ia->ap;
+	loff_t pos = ia->read.in.offset;
+	u32 size = ia->read.in.size;
+	ssize_t ret;
+
+	if (!is_same(b, inode) || ap->args.invalidate_vmap)
+		return -EAGAIN;
+	ret = ap->args.out_pages ? read_to_pages(b, ap, pos, size) :
+				   read_to_memory(b, &ap->args, pos, size);
+	/* An end that was read is one of the file as it was. */
+	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
+}
+
+/* The first, so that nothing is ever read that was never compared, and some later. */
+static bool is_servers_turn(struct efuse_backing *b)
+{
+	return (u32)atomic_fetch_inc(&b->turn) % EFUSE_DIRECT_TURN == 0;
+}
+
+bool efuse_direct_read(struct fuse_io_args *ia, ssize_t *ret)
+{
+	struct file *file = ia->io->iocb->ki_filp;
+	struct fuse_file *ff = file->private_data;
+	struct efuse_directs *d = READ_ONCE(ff->fm->fc->efuse.directs);
+	struct efuse_backing *b;
+	ssize_t got = -EAGAIN;
+
+	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON)
+		return false;
+	b = backing_get(&ff->efuse);
+	if (!b)
+		return false;
+	if (!is_servers_turn(b))
+		got = read_same(b, ia, file_inode(file));
+	if (got >= 0) {
+		atomic64_inc(&b->reads);
+		atomic64_add(got, &b->bytes);
+		ia->ap.args.out_args[0].size = got;
+		/* The server has it read, so its access time is another. */
+		ia->io->asked = true;
+		*ret = got;
+	}
+	backing_put(b);
+	return got >= 0;
+}
+
+/* --- ends ----------------------------------------------------------------- */
+
+void efuse_direct_end(struct fuse_conn *fc, struct efuse_file *ef)
+{
+	struct efuse_directs *d = fc->efuse.directs;
+	struct efuse_backing *b;
+
+	spin_lock(&d->lock);
+	b = rcu_dereference_protected(ef->backing, lockdep_is_held(&d->lock));
+	if (b)
+		remove_locked(d, b);
+	spin_unlock(&d->lock);
+	if (b)
+		backing_put(b);
+}
+
+void efuse_direct_abort(struct fuse_conn *fc)
+{
+	struct efuse_directs *d = READ_ONCE(fc->efuse.directs);
+
+	if (!d)
+		return;
+	spin_lock(&d->lock);
+	remove_all_locked(d);
+	spin_unlock(&d->lock);
+}
+
+void efuse_direct_free(struct fuse_conn *fc)
+{
+	efuse_direct_abort(fc);
+	kfree(fc->efuse.directs);
+	fc->efuse.directs = NULL;
+}
