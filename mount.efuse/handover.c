@@ -95,8 +95,8 @@ int handover_init(struct handover *h)
 }
 
 /* What handover_environ() sets, in the order of names[]. */
-enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, ENTRIES, MEM, STATUS, TOKEN, LOG,
-       LOADER, NVARS };
+enum { ABI, CHANNEL, DRIVER, POLICY, FOLDERS, POLL, CACHE, CACHETIME, ENTRIES, MEM, DIRECT, STATUS, TOKEN,
+       LOG, LOADER, NVARS };
 
 static const char *const names[NVARS] = {
 	[ABI] = CONFIG_ENV_ABI,		[CHANNEL] = CONFIG_ENV_CHANNEL,
@@ -105,6 +105,7 @@ static const char *const names[NVARS] = {
 	[POLL] = CONFIG_ENV_POLL,	[STATUS] = CONFIG_ENV_STATUS,
 	[CACHE] = CONFIG_ENV_CACHE,	[CACHETIME] = CONFIG_ENV_CACHETIME,
 	[ENTRIES] = CONFIG_ENV_ENTRIES,	[MEM] = CONFIG_ENV_MEM,
+	[DIRECT] = CONFIG_ENV_DIRECT,
 	[TOKEN] = CONFIG_ENV_TOKEN,	[LOG] = CONFIG_ENV_LOG,
 	[LOADER] = PRELOAD,
 };
@@ -178,6 +179,7 @@ static int fill_shim(struct values *val, const struct handover *h, char *const *
 	val->v[ABI] = val->abi;
 	val->v[TOKEN] = h->token;
 	val->v[CHANNEL] = h->channel;
+	val->v[DIRECT] = h->direct;
 	val->v[LOG] = h->log;
 	if (h->status[0])
 		val->v[STATUS] = h->status;

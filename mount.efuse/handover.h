@@ -20,6 +20,7 @@ struct handover {
 	const char *channel;		/* NULL: leave the variable as it is */
 	const char *driver;		/* NULL: leave the variable as it is */
 	const char *policy;		/* NULL: leave the variable as it is */
+	const char *direct;		/* NULL: leave the variable as it is */
 	const char *log;		/* NULL: leave the variable as it is */
 	const char *cache;		/* these two go together: with both NULL */
 	const char *cache_timeout;	/* the variables are left, else one may be empty */

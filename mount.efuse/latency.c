@@ -114,6 +114,9 @@ void latency_since(struct statsfile *file, const struct statsfile *before)
 	less(&a->cache_changed, b->cache_changed);
 	less(&a->cache_negative, b->cache_negative);
 	less(&a->cache_opens, b->cache_opens);
+	less(&a->direct_ranges, b->direct_ranges);
+	less(&a->direct_reads, b->direct_reads);
+	less(&a->direct_bytes, b->direct_bytes);
 	less(&a->spins, b->spins);
 	less(&a->sleeps, b->sleeps);
 	for (unsigned int i = 0; i < file->ncores && i < before->ncores; i++)

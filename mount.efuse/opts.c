@@ -45,6 +45,9 @@ const struct opts_spec opts_table[] = {
 	{ "efuse.cache_mem", OPTS_NUMBER, "MIB", NULL, CONFIG_MEM_MIN, CONFIG_MEM_MAX,
 	  "none", BOTH, offsetof(struct opts, cache_mem),
 	  "how much of contents that have no page cache" },
+	{ "efuse.direct", OPTS_WORD, "WHEN", "off|verify", 0, 0, "off",
+	  BOTH, offsetof(struct opts, direct),
+	  "read the program's own files once they proved the same" },
 	{ "efuse.log", OPTS_FILE, "FILE", "stderr", 0, 0, "no log",
 	  BOTH, offsetof(struct opts, log),
 	  "where the shim reports: an absolute path, or stderr" },
@@ -80,6 +83,7 @@ void opts_free(struct opts *o)
 	free(o->cache_timeout);
 	free(o->driver);
 	free(o->policy);
+	free(o->direct);
 	free(o->log);
 	free(o->daemon);
 	free(o->given);

@@ -188,6 +188,28 @@ static void show_cache(FILE *out, const struct stats_head *head)
 	fputc('\n', out);
 }
 
+static void show_direct(FILE *out, const struct stats_head *head)
+{
+	static const char *const words[] = {
+		[STATS_DIRECT_ASK] = "comparing",
+		[STATS_DIRECT_ON] = "on",
+		[STATS_DIRECT_DIFFERS] = "off: contents are not those of the program's files",
+		[STATS_DIRECT_SHARED] = "off: one file is behind two of the program's",
+		[STATS_DIRECT_FAILED] = "off: the driver, or a fork of the program, ended it",
+		[STATS_DIRECT_ABSENT] = "off: the driver has none (efuse.driver=efuse)",
+	};
+
+	if (head->direct == STATS_DIRECT_OFF)
+		return;
+	label(out, "direct");
+	fprintf(out, "%s, %" PRIu64 " ranges held the same", words[head->direct],
+		head->direct_ranges);
+	if (head->direct_reads)
+		fprintf(out, "; %" PRIu64 " reads of %" PRIu64 " bytes without the program",
+			head->direct_reads, head->direct_bytes);
+	fputc('\n', out);
+}
+
 static void show_requests(FILE *out, const struct stats_head *head, const struct stats_op *sum)
 {
 	label(out, "requests");
@@ -336,6 +358,7 @@ void report_mount(FILE *out, const struct fusemount *mount)
 	show_daemon(out, &file->head);
 	show_channel(out, &file->head);
 	show_cache(out, &file->head);
+	show_direct(out, &file->head);
 	show_requests(out, &file->head, &sum);
 	show_cost(out, &file->head, &sum);
 	show_queues(out, file);

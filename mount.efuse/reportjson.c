@@ -88,6 +88,18 @@ static void put_cache(struct json *j, const struct stats_head *head)
 	json_number(j, "cache_opens", head->cache_opens);
 }
 
+static void put_direct(struct json *j, const struct stats_head *head)
+{
+	static const char *const names[] = {
+		"off", "comparing", "on", "differs", "shared", "failed", "absent",
+	};
+
+	json_string(j, "direct", names[head->direct]);
+	json_number(j, "direct_ranges", head->direct_ranges);
+	json_number(j, "direct_reads", head->direct_reads);
+	json_number(j, "direct_bytes", head->direct_bytes);
+}
+
 static void put_counters(struct json *j, const struct stats_head *head, const struct stats_op *sum)
 {
 	json_number(j, "requests", sum->requests);
@@ -184,6 +196,7 @@ static void put_stats(struct json *j, const struct statsfile *file)
 	latency_total(file, &sum);
 	put_daemon(j, &file->head);
 	put_cache(j, &file->head);
+	put_direct(j, &file->head);
 	put_counters(j, &file->head, &sum);
 	put_latency(j, &sum);
 	put_queues(j, file);

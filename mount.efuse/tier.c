@@ -129,6 +129,7 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 	if (err)
 		return err;
 	t->handover.poll = o->poll;
+	t->handover.direct = o->direct;
 	t->handover.log = o->log;
 	t->handover.cache = o->cache;
 	t->handover.cache_timeout = o->cache_timeout;
@@ -140,6 +141,9 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 	if (!t->handover.preload && loses_cache(t, o))
 		note(t, "efuse.cache needs the library in the program and is not applied",
 		     "its own caching options hold");
+	if (!t->handover.preload && o->direct && streq(o->direct, "verify"))
+		note(t, "efuse.direct needs the library in the program and is not applied",
+		     "the program answers all reads");
 	if (!t->handover.preload)
 		return 0;
 	choose_status(t);

@@ -16,6 +16,7 @@
 #include <linux/fuse.h>
 
 #include "shim/cancel.h"
+#include "shim/direct.h"
 #include "shim/driver.h"
 #include "shim/fds.h"
 #include "shim/fdtab.h"
@@ -100,6 +101,7 @@ static int opened(const char *path, int fd, int flags)
 		return fd;
 	if (tracked(fd))
 		fd_gone(fd);
+	direct_opened(fd);
 	if (driver_is_path(path) && !fds_foreign()) {
 		driver_opened(path);
 		fd_new(fd, flags);

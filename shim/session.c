@@ -20,6 +20,7 @@
 #include "shim/channel.h"
 #include "shim/count.h"
 #include "shim/cpus.h"
+#include "shim/direct.h"
 #include "shim/fdtab.h"
 #include "shim/lights.h"
 #include "shim/policy.h"
@@ -102,6 +103,7 @@ struct session *session_new(void)
 	s->rings = NULL;
 	s->cache = NULL;
 	s->lights = NULL;
+	s->direct = NULL;
 	s->stats = NULL;
 	s->stats_path = NULL;
 	s->gate_efd = gate_make();
@@ -131,6 +133,7 @@ static void session_release(struct session *s)
 	int cancel = cancel_off();
 
 	s->channel->stop(s);
+	direct_free(s->direct);
 	count_close(s);
 	policy_end(s);
 	if (s->gate_efd >= 0) {
@@ -225,7 +228,8 @@ void session_polled(struct session *s)
 
 bool session_splices(const struct session *s)
 {
-	return session_state(s) == SESSION_RUNNING && s->channel == &channel_dev && !s->cache;
+	return session_state(s) == SESSION_RUNNING && s->channel == &channel_dev && !s->cache &&
+	       !s->direct;
 }
 
 void session_reason(struct session *s, const char *fmt, ...)
@@ -334,16 +338,31 @@ static int stats_begin(struct session *s, int fd)
 	return err;
 }
 
-/* What the driver of FD says of rings. */
-static enum session_rings ask_driver(int fd)
+/* What the driver of FD says of rings. *FEATURES are those that the shim uses. */
+static enum session_rings ask_driver(int fd, uint64_t *features)
 {
 	struct efuse_hello hello = {
-		.size = sizeof(hello), .version = EFUSE_VERSION_MAX, .features = EFUSE_F_RING,
+		.size = sizeof(hello), .version = EFUSE_VERSION_MAX,
+		.features = EFUSE_F_RING | EFUSE_F_DIRECT,
 	};
 
+	*features = 0;
 	if (syscall(__NR_ioctl, fd, EFUSE_IOC_HELLO, &hello))
 		return errno == EPROTONOSUPPORT ? SESSION_RINGS_NONE : SESSION_RINGS_STOCK;
+	*features = hello.features;
 	return hello.features & EFUSE_F_RING ? SESSION_RINGS_THERE : SESSION_RINGS_NONE;
+}
+
+static void direct_begin(struct session *s, uint64_t features)
+{
+	if (!settings_get()->direct || s->direct)
+		return;
+	if (features & EFUSE_F_DIRECT) {
+		s->direct = direct_new(s->stats);
+		return;
+	}
+	count_set(&s->stats->direct, STATS_DIRECT_ABSENT);
+	settings_log("no direct path: this driver has none");
 }
 
 /* Whether, as far as is known before INIT is answered, it will not be the device. */
@@ -362,6 +381,7 @@ static bool has_channel(const struct session *s)
 static void first_message(struct session *s, int fd, void *buf, size_t size)
 {
 	struct proto_offer offer;
+	uint64_t features;
 	int cancel = cancel_off(), err = stats_begin(s, fd);
 
 	cancel_restore(cancel);
@@ -379,9 +399,10 @@ static void first_message(struct session *s, int fd, void *buf, size_t size)
 	s->init_since = count_now();
 	__atomic_store_n(&s->init_unique, offer.unique, __ATOMIC_RELAXED);
 	s->offered = offer.uring;
-	s->rings_there = ask_driver(fd);
+	s->rings_there = ask_driver(fd, &features);
 	policy_begin(s, offer.flags);
-	if (s->cache || has_channel(s))
+	direct_begin(s, features);
+	if (s->cache || s->direct || has_channel(s))
 		proto_init_hide_splice(buf);
 	advance(s, SESSION_NEW, SESSION_INIT);
 }
@@ -399,11 +420,27 @@ static ssize_t take_up(struct session *s, int fd)
 		err = s->heritage->prepare(s, fd, s->payload);
 	if (!err)
 		err = s->heritage->start(s);
+	if (!err && s->direct)
+		direct_forked(s->direct, fd, s->stats);
 	if (!err)
 		become_running(s, SESSION_FORKED, s->heritage);
 	gate_leave(s);
 	cancel_restore(cancel);
 	return err;
+}
+
+static ssize_t next_request(struct session *s, int fd, void *buf, size_t size)
+{
+	ssize_t len;
+
+	/* read(2) is a cancellation point even if it need not wait, and taking from a
+	 * ring calls nothing that is. */
+	if (s->channel != &channel_dev)
+		pthread_testcancel();
+	len = s->channel->next(s, fd, buf, size);
+	if (s->direct && len > 0)
+		direct_request(s->direct, buf, (size_t)len);
+	return len;
 }
 
 ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
@@ -416,13 +453,8 @@ ssize_t session_read(struct session *s, int fd, void *buf, size_t size)
 
 		if (state == SESSION_ENDED)
 			return -ENODEV;
-		if (state == SESSION_RUNNING) {
-			/* read(2) is a cancellation point even if it need not
-			 * wait, and taking from a ring calls nothing that is. */
-			if (s->channel != &channel_dev)
-				pthread_testcancel();
-			return s->channel->next(s, fd, buf, size);
-		}
+		if (state == SESSION_RUNNING)
+			return next_request(s, fd, buf, size);
 		if (gate_enter(s)) {
 			if (session_state(s) != SESSION_FORKED)
 				break;
@@ -703,5 +735,7 @@ ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int co
 		return write_real(fd, iov, count);
 	if (bad)
 		return reply_bad(s, fd, &out, iov, count, (size_t)total);
+	if (s->direct)
+		direct_reply(s->direct, fd, &out, iov, count, (size_t)total);
 	return s->channel->reply(s, fd, &out, iov, count, (size_t)total);
 }

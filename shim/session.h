@@ -28,6 +28,7 @@
 
 struct cache;
 struct channel;
+struct direct;
 struct lights;
 struct rings;
 struct uring;
@@ -67,6 +68,7 @@ struct session {
 	struct rings *rings;		/* state of the ring channel */
 	struct cache *cache;		/* the cache policy, NULL for `auto` */
 	struct lights *lights;		/* light opens, NULL for none */
+	struct direct *direct;		/* the direct path, NULL for none */
 	uint32_t payload;		/* bytes an entry holds, agreed in INIT */
 	size_t min_read;		/* smaller buffers are refused, as by the device */
 

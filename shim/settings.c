@@ -122,6 +122,15 @@ static void read_mem(void)
 	}
 }
 
+static void read_direct(void)
+{
+	const char *text = env(CONFIG_ENV_DIRECT);
+
+	settings.direct = text && strcmp(text, "verify") == 0;
+	if (text && !settings.direct && strcmp(text, "off") != 0)
+		settings_log("%s=%.32s: neither off nor verify; ignored", CONFIG_ENV_DIRECT, text);
+}
+
 static void read_status(void)
 {
 	const char *token = env(CONFIG_ENV_TOKEN);
@@ -143,6 +152,7 @@ void settings_init(void)
 	read_cache();
 	read_entries();
 	read_mem();
+	read_direct();
 	read_status();
 	if (settings.why[0])
 		settings_log("%s", settings.why);

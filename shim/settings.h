@@ -19,6 +19,7 @@ struct settings {
 	struct cache_policy cache;
 	unsigned int entries;	/* that the efuse driver's may remember, 0 for no bound */
 	unsigned int mem;	/* MiB of contents that it may, 0 for none */
+	bool direct;		/* the direct path, if it proves itself */
 	char policy[64];	/* the efuse driver's, by name; "" for the usual one */
 	char status[256];	/* directory, "" for none */
 	char token[33];

@@ -47,6 +47,17 @@ enum stats_cache {
 	STATS_CACHE_NONE,
 };
 
+/* efuse.direct=verify: see direct.h. From DIFFERS on it is off for good. */
+enum stats_direct {
+	STATS_DIRECT_OFF,	/* not asked for */
+	STATS_DIRECT_ASK,	/* comparing */
+	STATS_DIRECT_ON,
+	STATS_DIRECT_DIFFERS,	/* the file system's contents are not those of its file */
+	STATS_DIRECT_SHARED,	/* one file was behind two of the file system's */
+	STATS_DIRECT_FAILED,	/* the driver, or a fork(2) */
+	STATS_DIRECT_ABSENT,	/* the driver cannot */
+};
+
 struct stats_head {
 	uint32_t magic;		/* STATS_MAGIC, stored last when the file is ready */
 	uint32_t version;	/* STATS_VERSION */
@@ -80,7 +91,12 @@ struct stats_head {
 	uint64_t cache_changed;	/* replies changed by the policy, the next included */
 	uint64_t cache_negative;	/* of LOOKUPs: "no such name" made to be kept */
 	uint64_t cache_opens;	/* OPENs and what went with them that nobody asked the daemon */
-	uint64_t reserved[10];	/* zero */
+	uint32_t direct;	/* enum stats_direct */
+	uint32_t direct_unused;	/* zero */
+	uint64_t direct_ranges;	/* that held the same, before or after it was on */
+	uint64_t direct_reads;	/* that the driver answered, as of the last comparison */
+	uint64_t direct_bytes;
+	uint64_t reserved[6];	/* zero */
 	char comm[32];		/* the program's name */
 	char reason[224];	/* why a lower tier serves, "" when none does */
 };

@@ -11,6 +11,7 @@
  *     --keep-cache	keep cached pages at open
  *     --writeback	let the kernel collect writes
  *     --acl		let the kernel heed access control lists
+ *     --twist=HOW	contents are not as they are, see mirror-data.h
  *     --direct		no page cache: every file is open for direct I/O
  *
  * .ctl in the root takes commands, see mirror-data.h.
@@ -73,7 +74,7 @@ static const struct fuse_lowlevel_ops mirror_ops = {
 static int usage(void)
 {
 	fprintf(stderr, "usage: fs-mirror SOURCE [-f] [-s] [-o OPTS] [--timeout=SEC] [--as-caller]\n"
-		"       [--keep-cache] [--writeback] [--acl] [--direct] MOUNTPOINT\n");
+		"       [--keep-cache] [--writeback] [--acl] [--direct] [--twist=HOW] MOUNTPOINT\n");
 	return -1;
 }
 
@@ -82,7 +83,8 @@ static int parse(int argc, char **argv, struct fuse_args *args)
 	static const struct option longs[] = {
 		{ "as-caller", 0, &mirror_as_caller, 1 }, { "writeback", 0, &mirror_writeback, 1 },
 		{ "keep-cache", 0, &mirror_keep_cache, 1 }, { "acl", 0, &mirror_acl, 1 },
-		{ "direct", 0, &mirror_direct, 1 }, { "timeout", 1, NULL, 't' }, { 0 },
+		{ "direct", 0, &mirror_direct, 1 }, { "timeout", 1, NULL, 't' },
+		{ "twist", 1, NULL, 'T' }, { 0 },
 	};
 	int c;
 
@@ -90,6 +92,11 @@ static int parse(int argc, char **argv, struct fuse_args *args)
 		switch (c) {
 		case 0: case 'f': break;
 		case 's': single = 1; break;
+		case 'T':
+			mirror_twist = twist_find(optarg);
+			if (mirror_twist < 0)
+				return usage();
+			break;
 		case 't': mirror_timeout = atof(optarg); break;
 		case 'o':
 			fuse_opt_add_arg(args, "-o");

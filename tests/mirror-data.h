@@ -5,6 +5,7 @@
  *
  *   inode INO		writing this tells the kernel that the file of that number,
  *   entry INO NAME	or the name in that folder, is not what it was
+ *   twist HOW		from now on contents are not as they are: see mirror_twists
  *
  * Reading it gives the number of nodes that the kernel holds lookups of.
  */
@@ -17,6 +18,14 @@
 #include "mirror-name.h"
 
 static struct fuse_session *mirror_session;
+/*
+ * What a file system may do to contents: one bit of every byte, or only of those behind
+ * 64 KiB; the last byte is kept back; whatever is opened is what was opened first.
+ */
+enum { TWIST_NONE, TWIST_BITS, TWIST_TAIL, TWIST_SHORT, TWIST_SHARE, TWISTS };
+static const char *const mirror_twists[TWISTS] = { "none", "bits", "tail", "short", "share" };
+static int mirror_twist;
+
 static int mirror_writeback, mirror_keep_cache, mirror_acl, mirror_direct;
 
 static int fd_of(fuse_ino_t ino, const struct fuse_file_info *fi)
@@ -179,13 +188,32 @@ static int open_flags(int flags)
 	return (flags & ~(O_NOFOLLOW | O_DIRECT)) | O_CLOEXEC;
 }
 
+static int twist_find(const char *how)
+{
+	for (int i = 0; how && i < TWISTS; i++)
+		if (strcmp(how, mirror_twists[i]) == 0)
+			return i;
+	return -1;
+}
+
+/* What is opened for a node. */
+static fuse_ino_t shared(fuse_ino_t ino)
+{
+	static fuse_ino_t first;
+
+	if (mirror_twist != TWIST_SHARE)
+		return ino;
+	first = first ? first : ino;
+	return first;
+}
+
 static void mirror_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	char path[32];
 	int fd, err;
 
 	become(req, false);
-	fd = ino == node_ctl ? 0 : open(node_path(ino, path), open_flags(fi->flags));
+	fd = ino == node_ctl ? 0 : open(node_path(shared(ino), path), open_flags(fi->flags));
 	err = fd < 0 ? errno : 0;
 	become_self();
 	fi->fh = (uint64_t)fd;
@@ -227,6 +255,23 @@ static void ctl_read(fuse_req_t req, size_t size, off_t off)
 	fuse_reply_buf(req, text + from, len - from < size ? len - from : size);
 }
 
+static void twisted_read(fuse_req_t req, size_t size, off_t off, int fd)
+{
+	char *buf = malloc(size);
+	ssize_t len = buf ? pread(fd, buf, size, off) : -1;
+
+	for (ssize_t i = 0; i < len; i++)
+		if (mirror_twist == TWIST_BITS || (mirror_twist == TWIST_TAIL && off + i >= 65536))
+			buf[i] ^= 1;
+	if (mirror_twist == TWIST_SHORT && len > 0 && (size_t)len < size)
+		len--;
+	if (len < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_buf(req, buf, (size_t)len);
+	free(buf);
+}
+
 static void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			struct fuse_file_info *fi)
 {
@@ -234,6 +279,10 @@ static void mirror_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
 	if (ino == node_ctl) {
 		ctl_read(req, size, off);
+		return;
+	}
+	if (mirror_twist) {
+		twisted_read(req, size, off, (int)fi->fh);
 		return;
 	}
 	buf.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
@@ -252,6 +301,10 @@ static int ctl_run(char *line)
 
 	if (!number)
 		return err;
+	if (strcmp(what, "twist") == 0) {
+		mirror_twist = twist_find(number);
+		return mirror_twist < 0 ? err : 0;
+	}
 	if (!ino)
 		return 0;
 	if (strcmp(what, "inode") == 0)

@@ -40,6 +40,9 @@ static const char *const op_names[STATS_OPS] = {
 };
 
 static const char *const channels[] = { "none", "dev", "uring", "ring" };
+static const char *const directs[] = {
+	"off", "comparing", "on", "differs", "shared", "failed", "absent",
+};
 static const char *const caches[] = { "auto", "always", "timeout", "none" };
 static const char *const states[] = { "init", "running", "ended" };
 
@@ -96,6 +99,8 @@ static void print_head(const struct stats_head *h)
 	printf("cache=%s\ncache_ns=%lu\ncache_changed=%lu\ncache_negative=%lu\ncache_opens=%lu\n",
 	       pick(caches, 4, h->cache), h->cache_ns, h->cache_changed, h->cache_negative,
 	       h->cache_opens);
+	printf("direct=%s\ndirect_ranges=%lu\ndirect_reads=%lu\ndirect_bytes=%lu\n",
+	       pick(directs, 7, h->direct), h->direct_ranges, h->direct_reads, h->direct_bytes);
 	printf("comm=%.31s\nreason=%.223s\n", h->comm, h->reason);
 }
 

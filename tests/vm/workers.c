@@ -9,7 +9,6 @@
  * each one a line `CPU OPERATIONS MEDIAN P99`, the times in microseconds; the last line
  * is `all OPERATIONS`. Every file is opened before any begins.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
