@@ -26,7 +26,8 @@
  * and leaves with none (a signal, its end).
  *
  * Other cores' requests. Where a worker of that core is asleep the driver has woken
- * it, and it is let do its work: it is where the caller is. Else they are taken.
+ * it, and it is let do its work: it is where the caller is. Else they are taken, as they
+ * are by whoever the driver has woken in its place.
  *
  * Locking: `lock` of a ring orders those who complete in it; that of the rings
  * protects joining and leaving. Neither is held in a system call.

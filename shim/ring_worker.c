@@ -473,12 +473,13 @@ static ssize_t next_or_error(struct rings *r, struct ring_worker *w, void *buf, 
 {
 	unsigned int tries = 0;
 	ssize_t len;
-	int ret;
+	int ret = 0;
 
 	for (;;) {
 		if (ring_is_dead(r))
 			return -ENODEV;
-		len = take(r, w, tries > LEAVE_TRIES || alone(r), buf, size);
+		len = take(r, w, tries > LEAVE_TRIES || ret & EFUSE_ENTER_WOKEN || alone(r),
+			   buf, size);
 		if (len)
 			return len;
 		if (spin(r, w))

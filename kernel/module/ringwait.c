@@ -252,7 +252,7 @@ static long lie_and_sleep(struct efuse_ring *ring)
 	/* Who was woken for something and does not come for it passes it on. */
 	if (ret == -EINTR && me.woken)
 		efuse_rings_wake(ring->rings, false);
-	return ret;
+	return ret < 0 || !me.woken ? ret : ret | EFUSE_ENTER_WOKEN;
 }
 
 long efuse_ring_sleep(struct efuse_ring *ring)

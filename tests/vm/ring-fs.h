@@ -33,7 +33,7 @@ struct fs_shared {
 	int interrupts, forgets;
 	uint64_t interrupted[HELD_MAX];	/* uniques; 0: free */
 	uint32_t slow_us;
-	unsigned long requests, enters, calls;
+	unsigned long requests, enters, calls, woken;
 	uint64_t count[EFUSE_RING_COUNTS];
 	char data[DATA_SIZE];
 };
@@ -286,6 +286,7 @@ static inline void *fs_thread(void *arg)
 	while ((in = raw_next(&t->raw)))
 		fs_serve_one(t, in);
 	__atomic_fetch_add(&t->fs->shared->enters, t->raw.enters, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&t->fs->shared->woken, t->raw.woken, __ATOMIC_SEQ_CST);
 	__atomic_fetch_add(&t->fs->shared->calls, t->raw.calls, __ATOMIC_SEQ_CST);
 	return NULL;
 }

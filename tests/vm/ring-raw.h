@@ -47,6 +47,7 @@ struct raw_thread {
 	uint32_t owed;		/* the ring whose bell is to be rung, and 1; 0 if none */
 	unsigned long enters;	/* system calls it made: of rings, and of the device */
 	unsigned long calls;
+	unsigned long woken;	/* times that it slept and was woken */
 	char *buffer;		/* for what is read from the device */
 	size_t size;
 };
@@ -240,6 +241,7 @@ static inline const struct fuse_in_header *raw_next(struct raw_thread *t)
 		ret = raw_sleep(t);
 		if (ret < 0 && ret != -EINTR)
 			return NULL;
+		t->woken += ret > 0 && ret & EFUSE_ENTER_WOKEN;
 		if (ret >= 0 && ret & EFUSE_ENTER_DEVICE)
 			__atomic_fetch_sub(&t->rings->device_seen, 1, __ATOMIC_RELAXED);
 	}

@@ -438,6 +438,25 @@ static void test_threads(int threads, int first_cpu, uint32_t spin_us)
 	fs_free(&fs);
 }
 
+/* Nobody is at home where the request is: who was woken is told that it is for him. */
+static void test_woken(void)
+{
+	struct fs_options o = two_threads;
+	struct fs fs;
+
+	o.threads = 1;
+	o.home = 1;
+	tap_is("a thread at home on another core", fs_start(&fs, "/mnt/w", o), 0);
+	for (int i = 0; i < 20; i++) {
+		usleep(5000);
+		stat_of(&fs, "direct");
+	}
+	tap_ok("it ends well", fs_stop(&fs));
+	printf("# slept and woken %lu times, %lu requests\n", fs.shared->woken, fs.shared->requests);
+	tap_ok("it knows when it was woken", fs.shared->woken > 0);
+	fs_free(&fs);
+}
+
 static void test_two(void)
 {
 	struct fs a, b;
@@ -548,6 +567,7 @@ int main(void)
 	test_threads(2, 0, 0);
 	test_threads(4, -1, 0);
 	test_threads(2, 0, 200);
+	test_woken();
 	test_two();
 	test_hotplug();
 	test_frozen();

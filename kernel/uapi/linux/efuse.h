@@ -111,7 +111,8 @@
  *   EFUSE_ENTER_KICK      wakes a sleeper, if there are requests that nobody has taken
  *   EFUSE_ENTER_WAIT      sleeps until there are some, or something on the device
  * and returns what it found in the end: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both
- * or, since somebody else may have been quicker or without WAIT, none. EPERM: not
+ * or, since somebody else may have been quicker or without WAIT, none; and
+ * EFUSE_ENTER_WOKEN if it was woken: what is there is for this thread. EPERM: not
  * mounted. EINVAL: no rings, no such ring or flag, not started. EINTR: a signal came.
  * ENODEV: the connection has ended.
  *
@@ -315,6 +316,7 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 /* What ENTER returns. */
 #define EFUSE_ENTER_SUBMITTED	1
 #define EFUSE_ENTER_DEVICE	2
+#define EFUSE_ENTER_WOKEN	4
 
 #define EFUSE_DIRECT_MAX	1024		/* files of a connection */
 #define EFUSE_DIRECT_TURN	64
