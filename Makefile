@@ -283,7 +283,7 @@ VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
 VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror fs-raw fs2-pass \
               prog-exercise prog-differ prog-data prog-commfd prog-load prog-stats) \
-            $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
+            $(O)/bench/prog-ops $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)

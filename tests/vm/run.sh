@@ -56,7 +56,7 @@ fill_root() {
 	done
 	with_libraries "$OUT"/tests/fs-{mem,mem-static,mirror,raw} "$OUT/tests/fs2-pass" \
 		"$OUT"/tests/prog-{exercise,differ,data,commfd,load,stats} \
-		"$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
+		"$OUT/bench/prog-ops" "$OUT/bin/efuse" "$OUT"/libexec/{efuse-policy,fusermount3} "$OUT/lib/libefuse-shim.so" \
 		"$vm"/t-* "${tools[@]}" |
 		while read -r f; do
 			case $f in
@@ -67,7 +67,7 @@ fill_root() {
 			*) install -D "$f" "$root$f";;
 			esac
 		done
-	cp "$here"/[bt]-*.sh "$here"/{lib,channel}.sh "$root/tests/"
+	cp "$here"/[bt]-*.sh "$here"/{lib,channel,rounds}.sh "$root/tests/"
 	# shellcheck disable=SC2254 # a pattern
 	for f in "$root"/tests/[bt]-*; do
 		case ${f##*/} in $VM_TESTS) ;; *) rm "$f";; esac
