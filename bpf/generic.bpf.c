@@ -424,7 +424,7 @@ int BPF_PROG(generic_read, struct efuse_request *req)
 	enum outcome outcome = MISS;
 	int verdict;
 
-	if (!is_direct(req))
+	if (!is_direct(req) || req->flags & EFUSE_REQ_ELSEWHERE)
 		return EFUSE_PASS;
 	verdict = data_read(req, &outcome);
 	if (verdict == EFUSE_DONE) {

@@ -6,6 +6,7 @@
 #include "mount.efuse/doctor.h"
 #include "mount.efuse/load.h"
 #include "mount.efuse/msg.h"
+#include "mount.efuse/replay.h"
 #include "mount.efuse/setup.h"
 #include "mount.efuse/status.h"
 #include "mount.efuse/util.h"
@@ -29,6 +30,8 @@ static const struct verb {
 	  "switch on, as root, what efuse needs, now and after every boot" },
 	{ "load", load_main, "[-l | -u NAME... | FILE...]",
 	  "register BPF policies, as root, with the efuse driver" },
+	{ "replay", replay_main, "[FILE]",
+	  "whether the efuse driver's choices between ways to read follow from a trace" },
 	{ "help", help_main, "[VERB]", "this list, or the options of one verb" },
 };
 

@@ -123,6 +123,35 @@ static void show_param(FILE *out, const struct efuse_state *state)
 		fprintf(out, ", up to %u entries", entries);
 }
 
+/* Reads that could go several ways, and what a timed one of each took: said before, and measured. */
+static void show_path(FILE *out, const char *name, const struct efuse_path *path)
+{
+	if (!path->requests)
+		return;
+	label(out, name);
+	fprintf(out, "%" PRIu64 " direct reads, %" PRIu64 " bytes", (uint64_t)path->requests, (uint64_t)path->bytes);
+	if (path->tries)
+		fprintf(out, ", %.1f us", (double)path->ns / (double)path->tries / 1e3);
+	if (path->guessed)
+		fprintf(out, " (expected: %.1f us)",
+			(double)path->guess_ns / (double)path->guessed / 1e3);
+}
+
+static void show_paths(FILE *out, const struct efuse_state *state)
+{
+	const struct efuse_path *policy = &state->path[EFUSE_PATH_POLICY];
+
+	show_path(out, "by program", &state->path[EFUSE_PATH_SERVER]);
+	if (state->path[EFUSE_PATH_SERVER].requests)
+		fputc('\n', out);
+	show_path(out, "by policy", policy);
+	if (policy->requests)
+		fprintf(out, ", %.0f %% hits\n", 100.0 - 100.0 * (double)policy->missed / (double)policy->requests);
+	show_path(out, "by its file", &state->path[EFUSE_PATH_FILE]);
+	if (state->path[EFUSE_PATH_FILE].requests)
+		fputc('\n', out);
+}
+
 static void show_policy(FILE *out, const struct fusemount *mount)
 {
 	struct efuse_state state;
@@ -139,6 +168,8 @@ static void show_policy(FILE *out, const struct fusemount *mount)
 	if (state.name[0])
 		show_param(out, &state);
 	fputc('\n', out);
+	if (!err)
+		show_paths(out, &state);
 }
 
 static void show_daemon(FILE *out, const struct stats_head *head)

@@ -40,6 +40,28 @@ static void put_driver(struct json *j, const struct fusemount *mount)
 	json_string(j, "driver_reason", why.text);
 }
 
+static void put_paths(struct json *j, const struct efuse_state *state)
+{
+	static const char *const names[EFUSE_PATHS] = { "program", "policy", "file" };
+
+	json_open(j, "reads", '[');
+	for (int i = 0; i < EFUSE_PATHS; i++) {
+		const struct efuse_path *path = &state->path[i];
+
+		json_open(j, NULL, '{');
+		json_string(j, "path", names[i]);
+		json_number(j, "requests", path->requests);
+		json_number(j, "bytes", path->bytes);
+		json_number(j, "missed", path->missed);
+		json_number(j, "tries", path->tries);
+		json_number(j, "ns", path->ns);
+		json_number(j, "expected", path->guessed);
+		json_number(j, "expected_ns", path->guess_ns);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void put_policy(struct json *j, const struct fusemount *mount)
 {
 	struct efuse_state state;
@@ -54,6 +76,7 @@ static void put_policy(struct json *j, const struct fusemount *mount)
 	for (int i = 0; i < EFUSE_PARAMS; i++)
 		json_number(j, NULL, state.param[i]);
 	json_close(j, ']');
+	put_paths(j, &state);
 }
 
 static void put_daemon(struct json *j, const struct stats_head *head)

@@ -82,11 +82,15 @@ ok "sparse has looked" grep -q 'efuse/kfunc\.c:.*symbol .* was not declared' "$T
 #       tables (X(opcode, slot)): such macros are no expressions and use what they need
 #   folder.c  ENOSYS is a FUSE server's word for a request that it does not know
 #   ringwait.c  yield() waits for nothing there: who yields sleeps next, or has its reply
+#   choose_trace.h  trace events are written like that wherever there are any
+#   chooser.h   it is compiled for programs as well, where noinline is to be defined
 #   efuse.h   _Static_assert is C's own word; <linux/build_bug.h> is not for user space
 lists='COMPLEX_MACRO|MACRO_ARG_REUSE|MACRO_ARG_UNUSED|MACRO_ARG_PRECEDENCE|TRAILING_SEMICOLON|LINE_SPACING|BRACKET_SPACE'
 known="^fs/fuse/efuse/(slots\\.h|policy\\.h|ops\\.c|answer\\.c):[0-9]+: [A-Z]+:($lists):|\
 ^fs/fuse/efuse/folder\\.c:[0-9]+: WARNING:ENOSYS:|\
 ^fs/fuse/efuse/ringwait\\.c:[0-9]+: WARNING:YIELD:|\
+^fs/fuse/efuse/choose_trace\\.h:[0-9]+: CHECK:(PARENTHESIS_ALIGNMENT|OPEN_ENDED_LINE):|\
+^fs/fuse/efuse/chooser\\.h:[0-9]+: WARNING:PREFER_DEFINED_ATTRIBUTE_MACRO:|\
 ^include/uapi/linux/efuse\\.h:[0-9]+: CHECK:CAMELCASE: .*<_Static_assert>"
 # It leaves a file where it runs.
 checkpatch() {

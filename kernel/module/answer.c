@@ -263,7 +263,7 @@ static ssize_t reply_size(const struct fuse_args *args)
 	return args->out_argvar ? args->out_args[args->out_numargs - 1].size : 0;
 }
 
-/* Returns the policy's verdict. flags are a constant. */
+/* Returns the policy's verdict. flags are mostly a constant. */
 static __always_inline int ask(struct efuse_pending *p, struct mnt_idmap *idmap,
 			       struct fuse_mount *fm, struct fuse_args *args, u32 flags)
 {
@@ -313,9 +313,10 @@ bool efuse_answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 	       answer(idmap, fm, args, NULL, ret);
 }
 
-int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args)
+int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args,
+		     u32 flags)
 {
-	return ask(p, &invalid_mnt_idmap, fm, args, EFUSE_REQ_DIRECT);
+	return ask(p, &invalid_mnt_idmap, fm, args, EFUSE_REQ_DIRECT | flags);
 }
 
 bool efuse_lookup(struct fuse_mount *fm, struct fuse_args *args,

@@ -2,7 +2,8 @@
 /*
  * data.c - contents on their way between a file and a caller's own memory: the READs
  * and WRITEs that do not go through the page cache, which a policy may answer, or a
- * file that the server named (direct.c).
+ * file that the server named (direct.c). Where both may, choose.c says which, and the
+ * policy is told that it need not.
  *
  * What a policy remembers of them must be what the server has said or got. The
  * caller can change its memory at any time, also between the two, so such memory is
@@ -10,6 +11,7 @@
  * of ours.
  */
 #include "../fuse_i.h"
+#include "choose.h"
 #include "direct.h"
 #include "policy.h"
 
@@ -193,23 +195,65 @@ static bool has_pages(const struct fuse_args *args)
 	return args->opcode == FUSE_WRITE ? args->in_pages : args->out_pages;
 }
 
-bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
+/* Of a READ: whether another way than that one was chosen, and whether the policy's was. */
+static bool goes_elsewhere(const struct fuse_io_args *ia, enum chooser_way way)
+{
+	return ia->read.choice.state == EFUSE_CHOICE_MADE && ia->read.choice.way != way;
+}
+
+static bool asks_policy(const struct fuse_io_args *ia)
+{
+	return ia->read.choice.state == EFUSE_CHOICE_MADE && ia->read.choice.way == CHOOSER_POLICY;
+}
+
+/* Returns the file that it may be read from, with a reference, or NULL. */
+static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *ia)
+{
+	struct efuse_backing *b = READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia) : NULL;
+	u32 ways = BIT(CHOOSER_SERVER);
+
+	if (READ_ONCE(fm->fc->efuse.keeps))
+		ways |= BIT(CHOOSER_POLICY);
+	if (b)
+		ways |= BIT(CHOOSER_FILE);
+	ia->read.choice.state = EFUSE_CHOICE_OFFERED;
+	if (ways != BIT(CHOOSER_SERVER))
+		efuse_choose(ia, ways, b);
+	return b;
+}
+
+static bool read_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
+{
+	if (!b || goes_elsewhere(ia, CHOOSER_FILE) || !efuse_direct_read(b, ia, ret))
+		return false;
+	efuse_chosen(ia, CHOOSER_FILE, *ret, true);
+	return true;
+}
+
+/* As efuse_data_begin(); b is what a READ may be read from, or NULL. */
+static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_backing *b,
+		  ssize_t *ret)
 {
 	struct fuse_args *args = &ia->ap.args;
 	struct efuse_pending p __uninitialized;
-	u32 head = 0;
+	u32 head = 0, flags = 0;
 	int verdict;
 
 	p.answered = 0;
 	p.page = 0;
 	p.page_off = 0;
 	p.watch = false;
-	verdict = efuse_ask_direct(&p, fm, args);
+	if (args->opcode == FUSE_READ && goes_elsewhere(ia, CHOOSER_POLICY))
+		flags = EFUSE_REQ_ELSEWHERE;
+	verdict = efuse_ask_direct(&p, fm, args, flags);
 	args->efuse.asked = true;
 	if (verdict == EFUSE_DONE && p.replied && args->opcode == FUSE_READ) {
 		*ret = args->out_args[0].size;
+		efuse_chosen(ia, CHOOSER_POLICY, *ret, true);
 		return true;
 	}
+	if (p.watch && args->opcode == FUSE_READ && !READ_ONCE(fm->fc->efuse.keeps))
+		WRITE_ONCE(fm->fc->efuse.keeps, true);
 	if (verdict == EFUSE_REST && p.replied && args->opcode == FUSE_READ)
 		head = p.answered;
 	efuse_undo_reply(&p);
@@ -217,18 +261,38 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
 		*ret = verdict;
 		return true;
 	}
-	if (args->opcode == FUSE_READ && efuse_direct_read(ia, ret))
+	if (read_direct(b, ia, ret))
 		return true;
 	if ((p.watch || head) && has_pages(args))
 		bounce_begin(ia, head);
 	return false;
 }
 
-ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret)
+bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
+{
+	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) : NULL;
+	bool answered = begin(fm, ia, b, ret);
+
+	if (b)
+		efuse_direct_put(b);
+	return answered;
+}
+
+static noinline ssize_t end(struct fuse_io_args *ia, ssize_t ret)
 {
 	struct efuse_bounce *b = ia->ap.args.efuse.bounce;
 
-	return b ? bounce_end(ia, b, ret) : ret;
+	if (b)
+		ret = bounce_end(ia, b, ret);
+	if (ia->ap.args.opcode == FUSE_READ && ia->read.choice.state)
+		efuse_chosen(ia, asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
+			     ret < 0 ? ret : ia->ap.args.out_args[0].size, false);
+	return ret;
+}
+
+ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret)
+{
+	return unlikely(ia->ap.args.efuse.asked) ? end(ia, ret) : ret;
 }
 
 /* --- for kfunc.c ---------------------------------------------------------- */

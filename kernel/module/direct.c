@@ -18,6 +18,7 @@
  * their locks, before it empties the list, so nothing is listed after that.
  */
 #include "../fuse_i.h"
+#include "chooser.h"
 #include "direct.h"
 
 #include <linux/bvec.h>
@@ -27,6 +28,7 @@
 #include <linux/magic.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <linux/xarray.h>
 
 #define FEW_PAGES	4	/* of a request, that need no memory */
 
@@ -349,7 +351,7 @@ static ssize_t read_to_memory(struct efuse_backing *b, struct fuse_args *args, l
 	return read_file(b, pos, &to);
 }
 
-/* What the file says, if it is as it was before and after. Otherwise -errno. */
+/* What the file says, which was as it had been, if it is so still. Otherwise -errno. */
 static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode)
 {
 	struct fuse_args_pages *ap = &ia->ap;
@@ -357,7 +359,7 @@ static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struc
 	u32 size = ia->read.in.size;
 	ssize_t ret;
 
-	if (!is_same(b, inode) || ap->args.invalidate_vmap)
+	if (ap->args.invalidate_vmap)
 		return -EAGAIN;
 	ret = ap->args.out_pages ? read_to_pages(b, ap, pos, size) :
 				   read_to_memory(b, &ap->args, pos, size);
@@ -371,31 +373,61 @@ static bool is_servers_turn(struct efuse_backing *b)
 	return (u32)atomic_fetch_inc(&b->turn) % EFUSE_DIRECT_TURN == 0;
 }
 
-bool efuse_direct_read(struct fuse_io_args *ia, ssize_t *ret)
+struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia)
 {
 	struct file *file = ia->io->iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
 	struct efuse_directs *d = READ_ONCE(ff->fm->fc->efuse.directs);
 	struct efuse_backing *b;
-	ssize_t got = -EAGAIN;
 
 	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON)
-		return false;
+		return NULL;
 	b = backing_get(&ff->efuse);
-	if (!b)
-		return false;
-	if (!is_servers_turn(b))
-		got = read_same(b, ia, file_inode(file));
-	if (got >= 0) {
-		atomic64_inc(&b->reads);
-		atomic64_add(got, &b->bytes);
-		ia->ap.args.out_args[0].size = got;
-		/* The server has it read, so its access time is another. */
-		ia->io->asked = true;
-		*ret = got;
+	if (b && !is_same(b, file_inode(file))) {
+		backing_put(b);
+		return NULL;
 	}
+	return b;
+}
+
+void efuse_direct_put(struct efuse_backing *b)
+{
 	backing_put(b);
-	return got >= 0;
+}
+
+/* Of pages evenly over the range, or of the only one, unless all the file is there. */
+u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size)
+{
+	struct address_space *mapping = b->file->f_mapping;
+	u64 first = pos >> PAGE_SHIFT, more = ((pos + max(size, 1U) - 1) >> PAGE_SHIFT) - first;
+	u32 step = more ? 1 : CHOOSER_CACHED, there = 0;
+
+	if (READ_ONCE(mapping->nrpages) >= DIV_ROUND_UP(b->size, PAGE_SIZE))
+		return CHOOSER_CACHED;
+
+	for (u32 i = 0; i < CHOOSER_CACHED; i += step) {
+		void *page = xa_load(&mapping->i_pages, first + more * i / CHOOSER_CACHED);
+
+		there += page && !xa_is_value(page) ? step : 0;
+	}
+	return there;
+}
+
+bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
+{
+	ssize_t got = -EAGAIN;
+
+	if (!is_servers_turn(b))
+		got = read_same(b, ia, file_inode(ia->io->iocb->ki_filp));
+	if (got < 0)
+		return false;
+	atomic64_inc(&b->reads);
+	atomic64_add(got, &b->bytes);
+	ia->ap.args.out_args[0].size = got;
+	/* The server has it read, so its access time is another. */
+	ia->io->asked = true;
+	*ret = got;
+	return true;
 }
 
 /* --- ends ----------------------------------------------------------------- */

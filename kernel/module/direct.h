@@ -9,6 +9,7 @@
 #include <linux/efuse.h>
 #include <linux/types.h>
 
+struct efuse_backing;
 struct fuse_dev;
 struct fuse_io_args;
 
@@ -19,11 +20,20 @@ struct fuse_io_args;
 int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct);
 
 /*
- * Read from the file that the server named. Returns true if that answers the READ, with
- * its bytes in *ret and the size of the reply; false if the server is to be asked, in
- * which case nothing but the caller's memory, which a reply is to fill, is changed. May
- * sleep.
+ * The file that the server named for what the READ reads, if it may be read now, with a
+ * reference that is the caller's; otherwise NULL. Neither sleeps.
  */
-bool efuse_direct_read(struct fuse_io_args *ia, ssize_t *ret);
+struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia);
+void efuse_direct_put(struct efuse_backing *b);
+
+/* How much of the range is in the page cache, about, of CHOOSER_CACHED. Does not sleep. */
+u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size);
+
+/*
+ * Read from it. Returns true if that answers the READ, with its bytes in *ret and the
+ * size of the reply; false if the server is to be asked, in which case nothing but the
+ * caller's memory, which a reply is to fill, is changed. May sleep.
+ */
+bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret);
 
 #endif /* _FS_FUSE_EFUSE_DIRECT_H */

@@ -11,11 +11,14 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 struct efuse_backing;
 struct efuse_bounce;
+struct efuse_chooser;
 struct efuse_directs;
 struct efuse_ops_policy;
+struct efuse_paths;
 struct efuse_ring;
 struct efuse_rings;
 struct fuse_args;
@@ -48,6 +51,10 @@ struct efuse_conn {
 	bool by_rings;
 	/* NULL until the server names a file; as long as the connection from then on. */
 	struct efuse_directs *directs;
+	/* NULL until a READ is offered; likewise. */
+	struct efuse_paths *paths;
+	/* The policy wants to see contents. */
+	bool keeps;
 #endif
 };
 
@@ -96,11 +103,24 @@ struct efuse_file {
 #endif
 };
 
+/* The part of a READ of a caller's own memory that is ours: see choose.c. */
+struct efuse_choice {
+#ifdef CONFIG_FUSE_EFUSE
+	u32 began;	/* a try: when, in 16 nanoseconds; otherwise 0 */
+	u8 state;	/* enum efuse_choice_state; only with MADE the others are something */
+	u8 way;		/* enum chooser_way */
+	u8 class;
+	u8 cached;	/* most of the range was in the page cache */
+#endif
+};
+
 /* The part of an inode that is ours. */
 struct efuse_inode {
 #ifdef CONFIG_FUSE_EFUSE
 	/* What the server has may differ from what its files have. Never taken back. */
 	bool changes;
+	/* Which way its contents are read, NULL for no choice so far. */
+	struct efuse_chooser *chooser;
 #endif
 };
 
@@ -130,6 +150,8 @@ static inline void efuse_conn_init(struct efuse_conn *conn)
 	conn->rings = NULL;
 	conn->by_rings = false;
 	conn->directs = NULL;
+	conn->paths = NULL;
+	conn->keeps = false;
 }
 
 /* The last reference to the connection goes. May sleep. */
@@ -235,6 +257,12 @@ static inline void efuse_changes(struct efuse_inode *ei)
 {
 	if (!READ_ONCE(ei->changes))
 		WRITE_ONCE(ei->changes, true);
+}
+
+/* The inode is freed. */
+static inline void efuse_inode_end(struct efuse_inode *ei)
+{
+	kfree(ei->chooser);
 }
 
 /* Let go of what the file is read from. Does not sleep. */
@@ -396,6 +424,10 @@ static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *f
 }
 
 static inline void efuse_changes(struct efuse_inode *ei)
+{
+}
+
+static inline void efuse_inode_end(struct efuse_inode *ei)
 {
 }
 

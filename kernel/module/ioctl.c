@@ -4,6 +4,7 @@
  * copied in once, checked, and only then looked at.
  */
 #include "../fuse_i.h"
+#include "choose.h"
 #include "direct.h"
 #include "policy.h"
 #include "ring.h"
@@ -113,6 +114,12 @@ static struct fuse_conn *get_conn(dev_t dev)
 	return found;
 }
 
+static void state_fill(struct fuse_conn *fc, struct efuse_state *state)
+{
+	efuse_ops_chosen(fc, state->name, state->param);
+	efuse_paths_read(fc, state->path);
+}
+
 static int state_answer(struct efuse_state *state)
 {
 	struct fuse_conn *fc = get_conn(MKDEV(state->major, state->minor));
@@ -121,7 +128,7 @@ static int state_answer(struct efuse_state *state)
 	if (!fc)
 		return -ENODEV;
 	if (fuse_allow_current_process(fc) || capable(CAP_SYS_ADMIN))
-		efuse_ops_chosen(fc, state->name, state->param);
+		state_fill(fc, state);
 	else
 		err = -EACCES;
 	fuse_conn_put(fc);

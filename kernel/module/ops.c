@@ -8,6 +8,7 @@
  * so that no program of it runs any more when BPF frees it.
  */
 #include "../fuse_i.h"
+#include "choose.h"
 #include "policy.h"
 
 #include <linux/bpf.h>
@@ -53,6 +54,7 @@ static void renumber_locked(struct efuse_conn *conn)
 static void detach_locked(struct efuse_conn *conn)
 {
 	rcu_assign_pointer(conn->policy, NULL);
+	WRITE_ONCE(conn->keeps, false);
 	list_del_init(&conn->entry);
 }
 
@@ -127,6 +129,7 @@ void efuse_conn_uninit(struct fuse_conn *fc)
 	detach_locked(&fc->efuse);
 	mutex_unlock(&policy_mutex);
 	efuse_direct_free(fc);
+	efuse_paths_free(fc);
 }
 
 /* --- what BPF calls ------------------------------------------------------- */

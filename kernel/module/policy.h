@@ -75,10 +75,11 @@ bool efuse_answer_reopen(struct fuse_mount *fm, u64 nodeid);
 
 /*
  * Ask for a READ or WRITE between the server and a caller's own memory. *p is filled
- * but for what is of such a request. Returns the verdict, as the policy has it. May
- * sleep.
+ * but for what is of such a request, which has flags beside EFUSE_REQ_DIRECT. Returns
+ * the verdict, as the policy has it. May sleep.
  */
-int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args);
+int efuse_ask_direct(struct efuse_pending *p, struct fuse_mount *fm, struct fuse_args *args,
+		     u32 flags);
 
 /* Whether it is an error that the server could have sent. */
 bool efuse_is_refusal(const struct fuse_args *args, int verdict);

@@ -99,6 +99,8 @@ enum efuse_request_flags {
 	EFUSE_REQ_SHARED = 4,
 	/* A READ or WRITE of the caller's memory, not the page cache; not set for a reply. */
 	EFUSE_REQ_DIRECT = 8,
+	/* A READ that is answered another way, unless it is refused: see chooser.h. */
+	EFUSE_REQ_ELSEWHERE = 16,
 };
 
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */

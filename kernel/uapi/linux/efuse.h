@@ -175,6 +175,11 @@
  *        reserved  zero, otherwise EINVAL
  *   out: name      of the policy; empty: none
  *        param     what it was chosen with; zero without one
+ *        path      READs that do not go through the page cache, since the first that a
+ *                  policy or a file could have answered: of those of a file, if more
+ *                  than one way is open, most go the quickest, and some each other way, to
+ *                  be timed. The trace events efuse:efuse_choose and efuse:efuse_learn
+ *                  have all that this is decided by
  *
  * ENODEV: no connection of the driver's has that number. EACCES: not to the caller.
  * Nothing is filled in then.
@@ -343,6 +348,24 @@ struct efuse_direct {
 
 _Static_assert(sizeof(struct efuse_direct) == 64, "struct efuse_direct is ABI");
 
+enum efuse_path_number {
+	EFUSE_PATH_SERVER,
+	EFUSE_PATH_POLICY,	/* and the server for what it has not */
+	EFUSE_PATH_FILE,
+	EFUSE_PATHS
+};
+
+/* READs that do not go through the page cache, by the way they took. */
+struct efuse_path {
+	__u64 requests;
+	__u64 bytes;
+	__u64 missed;		/* requests of which the policy had not all */
+	__u64 tries;		/* requests that were timed, */
+	__u64 ns;		/* and the time they took together */
+	__u64 guessed;		/* tries for which that was said before, */
+	__u64 guess_ns;		/* and what was said together */
+};
+
 /* What a mount has chosen. */
 struct efuse_state {
 	__u32 size;
@@ -352,9 +375,10 @@ struct efuse_state {
 	char name[EFUSE_NAME_MAX];
 	__u64 param[EFUSE_PARAMS];
 	__u64 reserved[2];	/* zero */
+	struct efuse_path path[EFUSE_PATHS];
 };
 
-_Static_assert(sizeof(struct efuse_state) == 112, "struct efuse_state is ABI");
+_Static_assert(sizeof(struct efuse_state) == 280, "struct efuse_state is ABI");
 
 #define EFUSE_IOC_MAGIC		0xEF
 #define EFUSE_IOC_HELLO		_IOWR(EFUSE_IOC_MAGIC, 0, struct efuse_hello)

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * choose.c - READs that could go several ways, of files of which more than the server
+ * has contents: what chooser.h decides by, its clock, its memory and its trace.
+ *
+ * What is known of a file is the inode's, made at the first READ with a choice and freed
+ * with the inode, which whoever reads has open. Its lock is held for as long as it takes to
+ * decide or to add a number; the trace is written under it, so that it is in the order
+ * in which things were decided.
+ */
+#include "../fuse_i.h"
+#include "choose.h"
+#include "direct.h"
+
+#include <linux/bitops.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+#define CREATE_TRACE_POINTS
+#include "choose_trace.h"
+
+/* What is read a little is read as it comes: by the policy, else the file, else the server. */
+#define EARLY		CHOOSER_ROUND
+#define SEEN_SHIFT	12	/* in blocks of 4 KiB */
+#define SEEN_BITS	4096	/* they share in larger files */
+
+static_assert((int)CHOOSER_WAYS == (int)EFUSE_PATHS);
+
+/* Of a file. */
+struct efuse_chooser {
+	spinlock_t lock;	/* of all below but early, which may be some off */
+	u32 seq;		/* of its next event */
+	u32 early[CHOOSER_CLASSES];	/* requests before there is a choice */
+	struct chooser class[CHOOSER_CLASSES];
+	DECLARE_BITMAP(seen, SEEN_BITS);
+};
+
+/* Of a connection: what has gone each way. */
+struct efuse_paths {
+	struct {
+		atomic64_t requests;
+		atomic64_t bytes;
+		atomic64_t missed;
+		atomic64_t tries;
+		atomic64_t ns;
+		atomic64_t guessed;
+		atomic64_t guess_ns;
+	} way[CHOOSER_WAYS];
+};
+
+/* --- memory ----------------------------------------------------------------- */
+
+static struct efuse_chooser *chooser_of(struct efuse_inode *ei)
+{
+	struct efuse_chooser *c = READ_ONCE(ei->chooser), *old;
+
+	if (c)
+		return c;
+	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!c)
+		return NULL;
+	spin_lock_init(&c->lock);
+	old = cmpxchg(&ei->chooser, NULL, c);
+	if (!old)
+		return c;
+	kfree(c);
+	return old;
+}
+
+static struct efuse_paths *paths_of(struct efuse_conn *conn)
+{
+	struct efuse_paths *paths = READ_ONCE(conn->paths), *old;
+
+	if (paths)
+		return paths;
+	paths = kzalloc(sizeof(*paths), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!paths)
+		return NULL;
+	old = cmpxchg(&conn->paths, NULL, paths);
+	if (!old)
+		return paths;
+	kfree(paths);
+	return old;
+}
+
+void efuse_paths_free(struct fuse_conn *fc)
+{
+	kfree(fc->efuse.paths);
+	fc->efuse.paths = NULL;
+}
+
+/* --- choices ------------------------------------------------------------------ */
+
+/* Of 16 nanoseconds, so that there is room for it; whoever takes longer is slow anyway. */
+static u32 now(void)
+{
+	return ktime_get_ns() >> 4;
+}
+
+/* Who reads has it open. */
+static struct inode *inode_of(const struct fuse_io_args *ia)
+{
+	return file_inode(ia->io->iocb->ki_filp);
+}
+
+/* Whether the range was read before, by its first block. */
+static u32 was_seen(struct efuse_chooser *c, loff_t pos)
+{
+	return __test_and_set_bit(((u64)pos >> SEEN_SHIFT) % SEEN_BITS, c->seen);
+}
+
+void efuse_choose(struct fuse_io_args *ia, u32 ways, struct efuse_backing *b)
+{
+	struct inode *inode = inode_of(ia);
+	u32 class = chooser_class(ia->read.in.size);
+	struct chooser_request r = { .ways = ways };
+	struct efuse_choice *choice = &ia->read.choice;
+	struct chooser_choice chosen;
+	struct efuse_chooser *c = chooser_of(&get_fuse_inode(inode)->efuse);
+
+	if (!c)
+		return;
+	if (READ_ONCE(c->early[class]) < EARLY) {
+		WRITE_ONCE(c->early[class], c->early[class] + 1);
+		return;
+	}
+	r.share = b ? efuse_direct_share(b, ia->read.in.offset, ia->read.in.size) : CHOOSER_CACHED;
+	spin_lock(&c->lock);
+	r.again = was_seen(c, ia->read.in.offset);
+	chosen = chooser_choose(&c->class[class], &r);
+	if (trace_efuse_choose_enabled())
+		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
+				   &r, &chosen);
+	c->seq++;
+	spin_unlock(&c->lock);
+	choice->state = EFUSE_CHOICE_MADE;
+	choice->way = chosen.way;
+	choice->class = class;
+	choice->cached = r.share >= CHOOSER_CACHED / 2;
+	if (chosen.try)
+		choice->began = now() | 1;
+}
+
+static void count_try(struct efuse_paths *paths, enum chooser_way way, u64 ns, u32 guess)
+{
+	atomic64_inc(&paths->way[way].tries);
+	atomic64_add(ns, &paths->way[way].ns);
+	if (!guess)
+		return;
+	atomic64_inc(&paths->way[way].guessed);
+	atomic64_add(guess, &paths->way[way].guess_ns);
+}
+
+/* ns is 0 but for a try. */
+static void learn(struct fuse_io_args *ia, struct efuse_paths *paths, bool well, u64 ns)
+{
+	struct efuse_choice *choice = &ia->read.choice;
+	struct inode *inode = inode_of(ia);
+	struct efuse_chooser *c = get_fuse_inode(inode)->efuse.chooser;
+	u32 guess;
+
+	spin_lock(&c->lock);
+	guess = chooser_likely(&c->class[choice->class], choice->way,
+			       choice->cached ? CHOOSER_CACHED : 0);
+	chooser_learn(&c->class[choice->class], choice->way, well, ns);
+	trace_efuse_learn(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, choice->class,
+			  choice->way, well, ns);
+	c->seq++;
+	spin_unlock(&c->lock);
+	if (ns && paths)
+		count_try(paths, choice->way, ns, guess);
+}
+
+static void count(struct efuse_paths *paths, enum chooser_way way, ssize_t size, bool well)
+{
+	atomic64_inc(&paths->way[way].requests);
+	atomic64_add(size, &paths->way[way].bytes);
+	if (!well)
+		atomic64_inc(&paths->way[way].missed);
+}
+
+void efuse_chosen(struct fuse_io_args *ia, enum chooser_way way, ssize_t size, bool well)
+{
+	struct efuse_paths *paths = paths_of(&get_fuse_conn(inode_of(ia))->efuse);
+	struct efuse_choice *choice = &ia->read.choice;
+	u8 state = choice->state;
+	u64 ns = 0;
+
+	choice->state = EFUSE_CHOICE_NONE;
+	if (!state || size < 0)
+		return;
+	if (paths)
+		count(paths, way, size, well);
+	if (state != EFUSE_CHOICE_MADE || choice->way != way)
+		return;
+	if (choice->began)
+		ns = max_t(u64, (u64)(u32)(now() - choice->began) << 4, 1);
+	if (ns || (way == CHOOSER_POLICY && !well))
+		learn(ia, paths, way == CHOOSER_POLICY ? well : choice->cached, ns);
+}
+
+void efuse_paths_read(struct fuse_conn *fc, struct efuse_path *path)
+{
+	struct efuse_paths *paths = READ_ONCE(fc->efuse.paths);
+
+	for (int i = 0; paths && i < CHOOSER_WAYS; i++)
+		path[i] = (struct efuse_path){
+			.requests = atomic64_read(&paths->way[i].requests),
+			.bytes = atomic64_read(&paths->way[i].bytes),
+			.missed = atomic64_read(&paths->way[i].missed),
+			.tries = atomic64_read(&paths->way[i].tries),
+			.ns = atomic64_read(&paths->way[i].ns),
+			.guessed = atomic64_read(&paths->way[i].guessed),
+			.guess_ns = atomic64_read(&paths->way[i].guess_ns),
+		};
+}
