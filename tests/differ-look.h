@@ -12,6 +12,7 @@
 #include "differ-op.h"
 
 #define LOOK_NAMES	400	/* names in a folder */
+#define LOOK_PIECE	3000	/* bytes read at a time */
 
 static bool differ_late;	/* the kernel collects writes, and says when they were */
 
@@ -58,15 +59,19 @@ static int64_t look_xattrs(const char *path)
 	return hash;
 }
 
+/* In several pieces: what answers the first may not be what answers the rest. */
 static int64_t look_contents(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ssize_t len;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = 0, got;
 
 	if (fd < 0)
 		return -errno;
-	len = ex_read_at(fd, ex_b, EX_BUF, 0);
-	return and_close(fd, len < 0 ? len : hash_more(len, ex_b, (size_t)len));
+	do {
+		got = pread(fd, ex_b + len, LOOK_PIECE, len);
+		len += got > 0 ? got : 0;
+	} while (got > 0 && len <= EX_BUF - LOOK_PIECE);
+	return and_close(fd, got < 0 ? got : hash_more(len, ex_b, (size_t)len));
 }
 
 /* The names without their order. */
@@ -89,7 +94,8 @@ static void look_at(const char *path, bool thorough, struct seen *seen)
 	char target[64];
 	ssize_t len;
 
-	*seen = (struct seen){ .rc = result(lstat(path, &seen->st)) };
+	*seen = (struct seen){ 0 };
+	seen->rc = result(lstat(path, &seen->st));
 	if (seen->rc)
 		return;
 	if (S_ISLNK(seen->st.st_mode)) {

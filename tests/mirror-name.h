@@ -182,10 +182,12 @@ static void mirror_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void mirror_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	DIR *dir = NULL;
+	char path[32];
 	int fd, err;
 
+	/* Not by ".", which who may list it may perhaps not enter. */
 	become(req, false);
-	fd = openat(node_fd(ino), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(node_path(ino, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		dir = fdopendir(fd);
 	err = dir ? 0 : errno;
