@@ -270,6 +270,13 @@ static int64_t op_read(struct place *p, const struct op *op)
 	return and_close(fd, len <= 0 ? len : (int64_t)(ex_hash(ex_b, (size_t)len) >> 1));
 }
 
+static int64_t op_fsync(struct place *p, const struct op *op)
+{
+	int fd = open_at(p, op->a, O_RDWR);
+
+	return fd < 0 ? -errno : and_close(fd, op->arg & 1 ? fsync(fd) : fdatasync(fd));
+}
+
 static int64_t op_fallocate(struct place *p, const struct op *op)
 {
 	static const int modes[4] = {
@@ -350,7 +357,7 @@ static int64_t op_hold(struct place *p, const struct op *op)
 
 	if (*slot >= 0)
 		close(*slot);
-	*slot = open_at(p, op->a, O_CREAT | O_RDWR);
+	*slot = open_at(p, op->a, O_CREAT | (op->arg >> 8 & 1 ? O_RDONLY : O_RDWR));
 	if (*slot < 0)
 		return -errno;
 	if (is_file(*slot))
@@ -368,9 +375,39 @@ static int64_t op_let_go(struct place *p, const struct op *op)
 	return fd < 0 ? -EBADF : result(close(fd));
 }
 
+/* The same file once more, whatever became of its name, to be read or written. */
+static int64_t op_reopen(struct place *p, const struct op *op)
+{
+	int *slot = slot_of(p, op), fd;
+	char path[32];
+
+	if (*slot < 0)
+		return -EBADF;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", *slot);
+	fd = open(path, (op->arg >> 8 & 1 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(*slot);
+	*slot = fd;
+	return 0;
+}
+
 static int64_t op_held_write(struct place *p, const struct op *op)
 {
 	return write_some(*slot_of(p, op), op, false);
+}
+
+static int64_t op_held_read(struct place *p, const struct op *op)
+{
+	ssize_t len = ex_read_at(*slot_of(p, op), ex_b, 1 + (op->arg >> 32) % 5000,
+				 (off_t)(op->arg >> 8) % DIFFER_MAX);
+
+	return len < 0 ? -errno : len == 0 ? 0 : (int64_t)(ex_hash(ex_b, (size_t)len) >> 1);
+}
+
+static int64_t op_held_fsync(struct place *p, const struct op *op)
+{
+	return result(fsync(*slot_of(p, op)));
 }
 
 static int64_t op_held_cut(struct place *p, const struct op *op)
@@ -396,24 +433,32 @@ static int64_t op_held_chmod(struct place *p, const struct op *op)
 /* --- the list ---------------------------------------------------------------- */
 
 static const struct op_kind op_kinds[] = {
-	{ "write", op_write, false }, { "write", op_write, false }, { "append", op_append, false },
-	{ "read", op_read, true },
-	{ "direct-write", op_direct_write, false }, { "direct-read", op_direct_read, true },
-	{ "mkdir", op_mkdir, false }, { "mkdir", op_mkdir, false }, { "rmdir", op_rmdir, false },
-	{ "unlink", op_unlink, false }, { "unlink", op_unlink, false },
-	{ "rename", op_rename, false }, { "rename", op_rename, false },
-	{ "link", op_link, false }, { "link", op_link, false }, { "symlink", op_symlink, false },
-	{ "mknod", op_mknod, false },
-	{ "readlink", op_readlink, true }, { "stat", op_stat, true }, { "access", op_access, true },
-	{ "chmod", op_chmod, false }, { "chown", op_chown, false }, { "utimens", op_utimens, false },
-	{ "truncate", op_truncate, false }, { "cut", op_cut, false }, { "excl", op_excl, false },
-	{ "setxattr", op_setxattr, false }, { "setxattr", op_setxattr, false },
-	{ "removexattr", op_removexattr, false }, { "getxattr", op_getxattr, true },
-	{ "setacl", op_setacl, false }, { "setcap", op_setcap, false },
-	{ "fallocate", op_fallocate, false }, { "copy", op_copy, false }, { "mmap", op_mmap, true },
-	{ "hold", op_hold, true }, { "let-go", op_let_go, true },
-	{ "held-write", op_held_write, true }, { "held-cut", op_held_cut, true },
-	{ "held-stat", op_held_stat, true }, { "held-chmod", op_held_chmod, true },
+	{ "write", op_write, false, true }, { "write", op_write, false, true },
+	{ "append", op_append, false, true }, { "read", op_read, true, true },
+	{ "direct-write", op_direct_write, false, true },
+	{ "direct-read", op_direct_read, true, true }, { "mkdir", op_mkdir, false, false },
+	{ "mkdir", op_mkdir, false, false }, { "rmdir", op_rmdir, false, false },
+	{ "unlink", op_unlink, false, false }, { "unlink", op_unlink, false, false },
+	{ "rename", op_rename, false, false }, { "rename", op_rename, false, false },
+	{ "link", op_link, false, false }, { "link", op_link, false, false },
+	{ "symlink", op_symlink, false, false }, { "mknod", op_mknod, false, false },
+	{ "readlink", op_readlink, true, false }, { "stat", op_stat, true, false },
+	{ "access", op_access, true, false }, { "chmod", op_chmod, false, false },
+	{ "chown", op_chown, false, false }, { "utimens", op_utimens, false, false },
+	{ "truncate", op_truncate, false, true }, { "cut", op_cut, false, true },
+	{ "excl", op_excl, false, false }, { "setxattr", op_setxattr, false, false },
+	{ "setxattr", op_setxattr, false, false },
+	{ "removexattr", op_removexattr, false, false }, { "getxattr", op_getxattr, true, false },
+	{ "setacl", op_setacl, false, false }, { "setcap", op_setcap, false, false },
+	{ "fallocate", op_fallocate, false, true },
+	{ "copy", op_copy, false, true }, { "mmap", op_mmap, true, true },
+	{ "hold", op_hold, true, true }, { "let-go", op_let_go, true, false },
+	{ "fsync", op_fsync, true, true }, { "reopen", op_reopen, true, true },
+	{ "held-read", op_held_read, true, true },
+	{ "held-fsync", op_held_fsync, true, true },
+	{ "held-write", op_held_write, true, true },
+	{ "held-cut", op_held_cut, true, true },
+	{ "held-stat", op_held_stat, true, false }, { "held-chmod", op_held_chmod, true, false },
 };
 
 #define OP_KINDS	(sizeof(op_kinds) / sizeof(*op_kinds))
@@ -423,9 +468,11 @@ static void draw_path(uint64_t *state, char *path)
 {
 	unsigned int r = (unsigned int)(ex_random(state) >> 20), depth = r % 4, n = 0;
 
-	for (; depth > 1; depth--, r /= 3)
+	for (; depth > 1 && !differ_contents; depth--, r /= 3)
 		n += (unsigned int)sprintf(path + n, "d%u/", r / 4 % 3);
 	r = (unsigned int)(ex_random(state) >> 20);
+	if (differ_contents)
+		r &= ~1u;
 	sprintf(path + n, r & 1 ? "d%u" : "f%u", r / 2 % (r & 1 ? 3 : 5));
 }
 
@@ -435,7 +482,7 @@ static void draw_look(struct op *op, uint64_t *state, unsigned int users)
 	draw_path(state, op->c);
 	op->looker = (unsigned int)(ex_random(state) % users);
 	op->looks = ex_random(state) >> 20 & 63;
-	if (ex_random(state) >> 20 & 1)
+	if (ex_random(state) >> 20 & 1 && !differ_contents)
 		snprintf(op->c, sizeof(op->c), "%.16s/f%u", op->a,
 			 (unsigned int)(ex_random(state) >> 20) % 3);
 }
@@ -450,9 +497,11 @@ static struct op op_draw(uint64_t seed, unsigned int index, unsigned int users,
 	for (int i = 0; i < 3; i++)
 		ex_random(&state);
 	op.kind = &op_kinds[ex_random(&state) % OP_KINDS];
+	for (int i = 0; i < 3 && differ_contents && !op.kind->data; i++)
+		op.kind = &op_kinds[ex_random(&state) % OP_KINDS];
 	op.user = ex_random(&state) % 5 < 2 ? 0 : (unsigned int)(ex_random(&state) % users);
 	op.behind = ex_random(&state) % 1000 < behind && !op.kind->here;
-	op.thorough = ex_random(&state) % 4 == 0;
+	op.thorough = ex_random(&state) % 4 == 0 || differ_contents;
 	op.arg = ex_random(&state);
 	draw_path(&state, op.a);
 	draw_path(&state, op.b);

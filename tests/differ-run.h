@@ -17,6 +17,7 @@ struct setup {
 	uint64_t seed;
 	unsigned int ops, procs, users;
 	unsigned int behind;	/* of 1,000 operations */
+	unsigned int forget;	/* after so many operations, about, the kernel does */
 	unsigned int wait_ms;	/* until what was done behind the mount is seen */
 	bool notify;		/* the file system is told of it */
 	bool any_error;		/* which of two errors comes is the file system's choice */
@@ -212,7 +213,7 @@ static int run_one(struct place *places, const struct op *op, int ctl)
 	int64_t got, want;
 	int found;
 
-	if (op->arg % 509 == 0)
+	if (op->arg % setup.forget == 0)
 		drop_caches();
 	if (op->looks & LOOK_BEFORE && look_before(places, op))
 		return 1;

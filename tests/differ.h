@@ -50,10 +50,13 @@ struct op_kind {
 	const char *name;
 	int64_t (*run)(struct place *p, const struct op *op);	/* negative: -errno */
 	bool here;		/* not behind the mount: it is of an open file */
+	bool data;		/* it has to do with what a file holds */
 };
 
 /* Who may open a pipe is found out by its file system, or by nobody. */
 static bool differ_no_pipes;
+
+static bool differ_contents;	/* mostly what files hold is changed and looked at */
 
 static bool differ_acl;	/* access control lists are set */
 

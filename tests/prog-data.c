@@ -4,11 +4,14 @@
  * that changes contents, each compared with what memory says it must be.
  *
  *   prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]
+ *             [--behind BACKING [--wait MS]]
  *
  * Each of --procs processes has a file of its own in DIR, of up to --size bytes.
  * With --shared they have one file together, whose size stays; each of them owns
  * stripes of it, which share blocks with the others', writes there alone, and
- * compares nothing else. The same arguments give each process the same operations.
+ * compares nothing else. With --behind, DIR shows BACKING: now and then a process begins
+ * another file, and every second of these it changes in BACKING, and reads in DIR alone,
+ * where changes must show after --wait milliseconds, or at once. The same arguments give each process the same operations.
  *
  * Leaves with 0, 1 for a difference, which is printed, or 2 if it could not run.
  */
@@ -24,9 +27,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STRIPE	3000
+#define READINGS	8
+#define LIFE	200	/* operations of a file, about, that is followed by another */
 #define ALIGN	4096
 
 static struct {
@@ -34,16 +40,20 @@ static struct {
 	unsigned int ops, procs;
 	size_t size;
 	bool shared;
-	const char *dir;
+	const char *dir, *behind;	/* what dir shows, if there are changes behind it */
+	unsigned int wait_ms;
 } setup = { .seed = 1, .ops = 1000, .procs = 1, .size = 256 << 10 };
 
 /* What the file must hold, in one process. */
 static struct {
-	char path[PATH_MAX];
+	char path[PATH_MAX];	/* where it is read */
+	char target[PATH_MAX];	/* where it is changed */
 	unsigned char *image;	/* setup.size bytes */
 	unsigned char *buf;	/* the same, and some more */
 	size_t size;
-	int fd[2];		/* usual, and with O_DIRECT */
+	/* Of the target, usual, and with O_DIRECT; and the same for nothing but reading. */
+	int fd[2], reader[2];
+	bool behind, waits;	/* the target is another path; a change is not shown yet */
 	uint64_t random;
 	unsigned int proc, op;
 	const char *what;
@@ -110,9 +120,28 @@ static int pick_fd(void)
 	return f.fd[draw(2)];
 }
 
+/* What is behind the mount is read on the mount. */
+static int pick_reader(void)
+{
+	return f.behind || draw(3) == 0 ? f.reader[draw(2)] : pick_fd();
+}
+
+/* Until what was changed behind the mount must show. */
+static void settle(void)
+{
+	struct timespec ts = { .tv_sec = setup.wait_ms / 1000,
+			       .tv_nsec = setup.wait_ms % 1000 * 1000000L };
+
+	if (f.waits && setup.wait_ms)
+		nanosleep(&ts, NULL);
+	f.waits = false;
+}
+
 /* len bytes of buf are what the file must hold from there on. */
 static int compare(size_t from, size_t len)
 {
+	if (memcmp(f.buf, f.image + from, len) == 0)
+		return 0;
 	for (size_t i = 0; i < len; i++)
 		if (f.buf[i] != f.image[from + i] && is_own(from + i))
 			return broken("byte", (long long)(from + i), f.buf[i], f.image[from + i]);
@@ -135,10 +164,20 @@ static int op_read(void)
 	f.what = "read";
 	if (want > (ssize_t)r.len)
 		want = (ssize_t)r.len;
-	got = pread(pick_fd(), f.buf, r.len, (off_t)r.from);
+	settle();
+	got = pread(pick_reader(), f.buf, r.len, (off_t)r.from);
 	if (got != want)
 		return broken("bytes read", (long long)r.from, got, want);
 	return compare(r.from, (size_t)got);
+}
+
+static void fill(unsigned char *at, size_t len)
+{
+	for (size_t n; len; at += n, len -= n) {
+		draw(0);
+		n = len < sizeof(f.random) ? len : sizeof(f.random);
+		memcpy(at, &f.random, n);
+	}
 }
 
 static int write_at(int fd, struct range r)
@@ -147,8 +186,7 @@ static int write_at(int fd, struct range r)
 
 	if (!r.len)
 		return 0;
-	for (size_t i = 0; i < r.len; i++)
-		f.image[r.from + i] = (unsigned char)(draw(0), f.random >> 20);
+	fill(f.image + r.from, r.len);
 	memcpy(f.buf, f.image + r.from, r.len);
 	got = pwrite(fd, f.buf, r.len, (off_t)r.from);
 	grow(r.from + r.len);
@@ -170,7 +208,7 @@ static int op_append(void)
 	f.what = "append";
 	if (f.size + r.len > setup.size)
 		return 0;
-	fd = open(f.path, O_WRONLY | O_APPEND | (draw(2) ? O_DIRECT : 0) | O_CLOEXEC);
+	fd = open(f.target, O_WRONLY | O_APPEND | (draw(2) ? O_DIRECT : 0) | O_CLOEXEC);
 	if (fd < 0)
 		return broken("open", 0, fd, 0);
 	ret = write_at(fd, r);
@@ -183,7 +221,7 @@ static int op_truncate(void)
 	size_t size = draw(3) ? draw(setup.size) : draw(setup.size / ALIGN) * ALIGN;
 
 	f.what = "truncate";
-	if (draw(2) ? ftruncate(f.fd[0], (off_t)size) : truncate(f.path, (off_t)size))
+	if (draw(2) ? ftruncate(f.fd[0], (off_t)size) : truncate(f.target, (off_t)size))
 		return broken("truncate", (long long)size, -1, 0);
 	if (size < f.size)
 		memset(f.image + size, 0, f.size - size);
@@ -193,7 +231,7 @@ static int op_truncate(void)
 
 static int op_cut(void)
 {
-	int fd = open(f.path, O_RDWR | O_TRUNC | O_CLOEXEC);
+	int fd = open(f.target, O_RDWR | O_TRUNC | O_CLOEXEC);
 
 	f.what = "open with O_TRUNC";
 	if (fd < 0)
@@ -271,19 +309,51 @@ static int op_fsync(void)
 	return fsync(pick_fd()) ? broken("fsync", 0, -1, 0) : 0;
 }
 
+static int open_one(int *fd, const char *path, int flags)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = open(path, flags | O_CLOEXEC, 0644);
+	return *fd < 0 ? broken("open", flags, -1, 0) : 0;
+}
+
+/* What is read is opened when the file is there, and by nobody for writing if that is elsewhere. */
 static int reopen(void)
 {
-	static const int flags[2] = { O_RDWR | O_CREAT | O_CLOEXEC, O_RDWR | O_DIRECT | O_CLOEXEC };
-
 	f.what = "open";
-	for (int i = 0; i < 2; i++) {
-		if (f.fd[i] >= 0)
-			close(f.fd[i]);
-		f.fd[i] = open(f.path, flags[i], 0644);
-		if (f.fd[i] < 0)
-			return broken("open", i, -1, 0);
-	}
-	return 0;
+	return open_one(&f.fd[0], f.target, O_RDWR | O_CREAT) ||
+	       open_one(&f.fd[1], f.target, O_RDWR | O_DIRECT) ||
+	       open_one(&f.reader[0], f.path, O_RDONLY) ||
+	       open_one(&f.reader[1], f.path, O_RDONLY | O_DIRECT);
+}
+
+/* Another file, in its place. */
+static int op_renew(void)
+{
+	f.what = "unlink";
+	if (unlink(f.path))
+		return broken("unlink", 0, -1, 0);
+	f.behind = draw(2);
+	snprintf(f.target, sizeof(f.target), "%s/data-%u", f.behind ? setup.behind : setup.dir,
+		 f.proc);
+	memset(f.image, 0, f.size);
+	f.size = 0;
+	f.what = "create";
+	if (open_one(&f.fd[0], f.target, O_RDWR | O_CREAT))
+		return 1;
+	f.waits = f.behind;
+	settle();
+	return reopen();
+}
+
+/* Behind the mount a change follows upon nearly each reading: here are some without. */
+static int op_reopen(void)
+{
+	int ret = reopen();
+
+	for (int i = 0; f.behind && i < READINGS && !ret; i++)
+		ret = op_read();
+	return ret;
 }
 
 static int op_stat(void)
@@ -291,6 +361,7 @@ static int op_stat(void)
 	struct stat st;
 
 	f.what = "stat";
+	settle();
 	if (stat(f.path, &st))
 		return broken("stat", 0, -1, 0);
 	return (size_t)st.st_size == f.size ? 0 :
@@ -303,20 +374,27 @@ static const struct {
 	int (*run)(void);
 	unsigned int weight;
 	bool shared;		/* also of a file that others write */
+	bool changes;
 } ops[] = {
-	{ op_read, 40, true }, { op_write, 25, true }, { op_append, 4, false },
-	{ op_truncate, 5, false }, { op_cut, 1, false }, { op_map, 6, true },
-	{ op_fallocate, 4, true }, { op_copy, 4, false }, { op_fsync, 2, true },
-	{ reopen, 3, true }, { op_stat, 6, true },
+	{ op_read, 40, true, false }, { op_write, 25, true, true }, { op_append, 4, false, true },
+	{ op_truncate, 5, false, true }, { op_cut, 1, false, true }, { op_map, 6, true, true },
+	{ op_fallocate, 4, true, true }, { op_copy, 4, false, true }, { op_fsync, 2, true, false },
+	{ op_reopen, 3, true, false }, { op_stat, 6, true, false },
 };
 
 static int draw_and_run(void)
 {
 	unsigned int at = (unsigned int)draw(100);
+	int ret;
 
+	if (setup.behind && draw(LIFE) == 0)
+		return op_renew();
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
-		if (at < ops[i].weight)
-			return setup.shared && !ops[i].shared ? op_read() : ops[i].run();
+		if (at < ops[i].weight) {
+			ret = setup.shared && !ops[i].shared ? op_read() : ops[i].run();
+			f.waits |= f.behind && ops[i].changes;
+			return ret;
+		}
 		at -= ops[i].weight;
 	}
 	return 0;
@@ -330,9 +408,10 @@ static int process(unsigned int proc)
 	f.random = (setup.seed * 64 + proc + 1) * 0x9E3779B97F4A7C15ULL;
 	f.image = calloc(1, setup.size);
 	f.buf = aligned_alloc(ALIGN, (setup.size / ALIGN + 1) * ALIGN);
-	f.fd[0] = f.fd[1] = -1;
+	f.fd[0] = f.fd[1] = f.reader[0] = f.reader[1] = -1;
 	f.size = setup.shared ? setup.size : 0;
 	snprintf(f.path, sizeof(f.path), "%s/data-%u", setup.dir, setup.shared ? 0 : proc);
+	memcpy(f.target, f.path, sizeof(f.path));
 	if (!f.image || !f.buf)
 		return 2;
 	if (!setup.shared)
@@ -386,7 +465,8 @@ static int parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "size", 1, 0, 'z' },
-		{ "procs", 1, 0, 'p' }, { "shared", 0, 0, 'h' }, { 0 },
+		{ "procs", 1, 0, 'p' }, { "shared", 0, 0, 'h' }, { "behind", 1, 0, 'b' },
+		{ "wait", 1, 0, 'w' }, { 0 },
 	};
 	int c;
 
@@ -397,17 +477,21 @@ static int parse(int argc, char **argv)
 		case 'z': setup.size = (size_t)atoi(optarg); break;
 		case 'p': setup.procs = (unsigned int)atoi(optarg); break;
 		case 'h': setup.shared = true; break;
+		case 'b': setup.behind = optarg; break;
+		case 'w': setup.wait_ms = (unsigned int)atoi(optarg); break;
 		default: return -1;
 		}
 	}
 	setup.dir = argv[optind];
-	return argc - optind == 1 && setup.size && setup.procs ? 0 : -1;
+	return argc - optind == 1 && setup.size && setup.procs &&
+	       !(setup.shared && setup.behind) ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
 	if (parse(argc, argv)) {
-		fprintf(stderr, "usage: prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]\n");
+		fprintf(stderr, "usage: prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]\n"
+			"       [--behind BACKING [--wait MS]]\n");
 		return 2;
 	}
 	return run_all();

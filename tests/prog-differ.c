@@ -4,7 +4,7 @@
  *
  *   prog-differ MOUNT BACKING SECOND [--seed N] [--ops N] [--procs N] [--users N]
  *               [--behind N] [--wait MS] [--notify] [--late] [--any-error]
- *               [--acl]
+ *               [--acl] [--forget N] [--contents]
  *
  * MOUNT shows BACKING; SECOND is a folder of the same file system as BACKING. A
  * random sequence of operations is done on MOUNT and on SECOND. Whatever they
@@ -20,6 +20,8 @@
  * ended. --users 3 does them as root and two others, one of whom is in the other's
  * group. --any-error is for file systems that decide permissions themselves, and may
  * find another reason first. --acl sets access control lists and capabilities, too.
+ * About every 500 operations, or every --forget N, the kernel forgets what it knows of files.
+ * --contents is mostly about what files hold.
  *
  * The same arguments give the same sequences. One with a difference is shortened
  * as far as it still shows one, and printed. Leaves with 0, 1 for a difference or
@@ -244,7 +246,8 @@ static int run_all(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: prog-differ MOUNT BACKING SECOND [--seed N] [--ops N] [--procs N]\n"
-		"       [--users N] [--behind N] [--wait MS] [--notify] [--late] [--any-error] [--acl]\n");
+		"       [--users N] [--behind N] [--wait MS] [--notify] [--late] [--any-error] [--acl]\n"
+		"       [--forget N] [--contents]\n");
 	return 2;
 }
 
@@ -254,7 +257,8 @@ static int parse(int argc, char **argv)
 		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "procs", 1, 0, 'p' },
 		{ "users", 1, 0, 'u' }, { "behind", 1, 0, 'b' }, { "wait", 1, 0, 'w' },
 		{ "notify", 0, 0, 'y' }, { "late", 0, 0, 'l' }, { "any-error", 0, 0, 'x' },
-		{ "acl", 0, 0, 'a' }, { 0 },
+		{ "acl", 0, 0, 'a' }, { "forget", 1, 0, 'f' },
+		{ "contents", 0, 0, 'c' }, { 0 },
 	};
 	int c;
 
@@ -270,18 +274,20 @@ static int parse(int argc, char **argv)
 		case 'x': setup.any_error = differ_no_pipes = true; break;
 		case 'l': differ_late = true; break;
 		case 'a': differ_acl = true; break;
+		case 'c': differ_contents = true; break;
+		case 'f': setup.forget = (unsigned int)atoi(optarg); break;
 		default: return -1;
 		}
 	}
 	for (int i = 0; i < PLACES && argc - optind == PLACES; i++)
 		snprintf(setup.dir[i], sizeof(setup.dir[i]), "%s", argv[optind + i]);
-	return argc - optind == PLACES && setup.procs && setup.users &&
+	return argc - optind == PLACES && setup.procs && setup.users && setup.forget &&
 	       setup.users <= DIFFER_USERS ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
-	setup = (struct setup){ .seed = 1, .ops = 2000, .procs = 1, .users = 1 };
+	setup = (struct setup){ .seed = 1, .ops = 2000, .procs = 1, .users = 1, .forget = 509 };
 	if (parse(argc, argv))
 		return usage();
 	umask(022);

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh source=tests/vm/lib.sh disable=SC2154 # fs is of channel.sh
+# t-data-direct.sh - contents of files by every path that is not the file system: its own
+# files read by the driver (efuse.direct=verify), what the policy remembers
+# (efuse.cache_mem), and both: the two testers, with changes on the mount and behind it.
+# $DIFFER_OPS and $DATA_OPS are operations of each run, a quarter of that where it takes
+# long, $DIFFER_SEED is the first one's seed, $DIRECT_ONLY is a pattern of the runs. In the
+# virtual machine.
+. /tests/lib.sh
+# shellcheck source=tests/vm/channel.sh
+. /tests/channel.sh
+
+: "${DIFFER_OPS:=300}" "${DATA_OPS:=1500}" "${DIFFER_SEED:=1}" "${DIRECT_ONLY:=*}"
+seed=$DIFFER_SEED
+
+left() { read -r left < /mnt/a/.ctl; echo "$left"; }
+balanced() { echo 2 > /proc/sys/vm/drop_caches; [ "$(left)" = 0 ]; }
+
+# skip_run WHAT: whether it is not to be done.
+skip_run() {
+	seed=$((seed + 1))
+	# shellcheck disable=SC2254 # a pattern
+	case $1 in $DIRECT_ONLY) return 1;; esac
+}
+random() { dd if=/dev/urandom "of=$1" bs=1000 count="$2" 2>/dev/null; }
+# Files that prove to be the file system's own, read in pieces of a page.
+prove() {
+	for i in 1 2 3; do
+		random /tmp/d/b/proof$i 163
+		dd if=/mnt/a/proof$i of=/dev/null bs=4096 2>/dev/null
+	done
+	rm /mnt/a/proof*
+	[ "$(stats direct)" = on ] && proof=$(stats direct_reads)
+}
+# begin WHAT PATHS: fs-mirror shows /tmp/d/b on /mnt/a, with these options of ours.
+begin() {
+	rm -rf /tmp/d/*
+	mkdir -p /tmp/d/b /tmp/d/s
+	note $READ
+	echo "# $(cut -d. -f1 /proc/uptime) s: $1"
+	ok "$1: a mount" serve "efuse.driver=efuse,$2" fs-mirror /tmp/d/b -f --direct \
+		-o allow_other,default_permissions /mnt/a
+	case $2 in *direct*) ok "$1: files proved the same" prove;; esac
+}
+# finish WHAT PATHS: the paths were taken, and it ends well.
+finish() {
+	case $2 in *direct*)
+		ok "$1: no difference was seen" is "$(stats direct)" on
+		reads=$(($(stats direct_reads) - proof))
+		ok "$1: $reads reads of the file system's files" [ $reads -gt "$bar" ];;
+	esac
+	case $2 in *always*) ok "$1: contents were remembered" a_hit $READ;; esac
+	ok "$1: no lookup is left" soon balanced
+	ok "$1: unmounted" end
+}
+
+# differ WHAT PATHS OPTION...
+differ() {
+	run=$1 paths=$2
+	shift 2
+	! skip_run "$run" || return 0
+	# One process is faster on the processor that its file system is on.
+	case $* in *--procs*) taskset -p 3 $$;; *) taskset -p 1 $$;; esac >/dev/null
+	begin "$run" "$paths"
+	bar=$((DIFFER_OPS / 100))
+	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@"
+	finish "$run" "$paths"
+}
+# data WHAT PATHS OPTION...
+data() {
+	run=$1 paths=$2
+	shift 2
+	! skip_run "$run" || return 0
+	taskset -p 3 $$ >/dev/null
+	begin "$run" "$paths"
+	ops=$DATA_OPS bar=$((DATA_OPS / 100))
+	case $run in *both*|*large*) ops=$((DATA_OPS / 4)) bar=0;; esac
+	ok "$run" prog-data /mnt/a --seed "$seed" --ops "$ops" "$@"
+	finish "$run" "$paths"
+}
+
+READ=15
+mkdir -p /tmp/d
+mount -t tmpfs -o noatime,mode=755 tmpfs /tmp/d
+ok "the policy is loaded" efuse load /lib/bpf/generic.bpf.o
+
+DIRECT=efuse.direct=verify
+KEPT=efuse.cache=always,efuse.cache_mem=16
+A_TIME=efuse.cache_timeout=0.02,efuse.cache_mem=16
+differ "direct" $DIRECT --behind 600 --forget 50
+differ "direct, in parallel" $DIRECT --behind 600 --procs 2 --forget 10
+differ "contents, in parallel" $KEPT --procs 2
+differ "contents, told" $KEPT --behind 50 --notify
+differ "both" $A_TIME,$DIRECT --behind 300 --wait 40 --forget 50
+differ "both, told" $KEPT,$DIRECT --forget 10 --behind 50 --notify --procs 2
+data "data, direct" $DIRECT --procs 3 --size 100000 --behind /tmp/d/b
+data "data, contents" $KEPT --procs 3 --size 100000
+data "data, contents, one file" $KEPT --procs 4 --size 60000 --shared
+data "data, both" $A_TIME,$DIRECT --procs 3 --size 100000 --behind /tmp/d/b --wait 40
+data "data, contents, large" $KEPT --procs 2 --size 1000000
+
+ok "unloaded" efuse load -u generic
+umount /tmp/d
+echo "1..$n"
