@@ -110,7 +110,7 @@ MAKEFLAGS += --no-builtin-rules
 .PHONY: all help deps deps-bench check check-unit check-man check-install check-stress check-race check-deb deb fuzz demo \
         bench install uninstall install-fusermount uninstall-fusermount clean test-programs FORCE \
         module bpf install-bpf uninstall-bpf deps-vm check-vm check-vm-debug debug-kernel \
-        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests bench-rings \
+        check-differ check-fuzz-ioctl check-storm bench-vm bench-requests bench-rings bench-fio \
         install-dkms uninstall-dkms check-dkms \
         kernel-patches check-kernel
 
@@ -335,7 +335,7 @@ check-storm:	## on the debug kernel: everything taken away under load, for STORM
 bench-vm:	## instructions of a request in that machine, with and without the driver
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
-		VM_ICOUNT=1 VM_TESTS='b-[!r]*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		VM_ICOUNT=1 VM_TESTS='b-[!fr]*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 bench-requests:	## requests per opcode in that machine: plain, with the shim, with the policy
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
@@ -346,6 +346,11 @@ bench-rings:	## rings on several cores of that machine: polling, scale, mixed lo
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_SECONDS=$(or $(VM_SECONDS),1200) VM_ENV='TEST_SECONDS=1100 $(VM_ENV)' \
 		VM_TESTS='$(or $(VM_TESTS),b-rings*)' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+
+bench-fio:	## fio in that machine: the stock driver, ours with every path to contents, and the files behind
+	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_FIO=1 VM_MEMORY=3G \
+		VM_ENV='$(VM_ENV)' VM_TESTS='b-fio*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
 	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh
