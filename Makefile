@@ -349,8 +349,8 @@ bench-rings:	## rings on several cores of that machine: polling, scale, mixed lo
 
 bench-fio:	## fio in that machine: the stock driver, ours with every path to contents, and the files behind
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
-		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_FIO=1 VM_MEMORY=3G \
-		VM_ENV='$(VM_ENV)' VM_TESTS='b-fio*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_FIO=1 VM_MEMORY=3G VM_SECONDS=$(or $(VM_SECONDS),1500) \
+		VM_ENV='TEST_SECONDS=1400 $(VM_ENV)' VM_TESTS='b-fio*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
 	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh
