@@ -159,10 +159,13 @@ static int replay_file(struct replay *r, FILE *in)
 	size_t room = 0;
 	int err = 0;
 
+	errno = 0;
 	while (!err && getline(&line, &room, in) > 0)
 		err = replay_line(r, line);
+	if (!err && !feof(in))
+		err = errno ? -errno : -EIO;
 	free(line);
-	return err ? err : ferror(in) ? -EIO : 0;
+	return err;
 }
 
 static int report(const struct replay *r, const char *name)
@@ -171,12 +174,12 @@ static int report(const struct replay *r, const char *name)
 
 	for (int i = 0; i < CHOOSER_WAYS; i++)
 		all += r->ways[i];
-	printf("%lu decisions for %lu files: %lu to the program, %lu to the policy, %lu to its file; "
-	       "%lu do not follow\n", all, r->nfiles, r->ways[CHOOSER_SERVER],
+	printf("%lu decisions, %lu file%s: %lu to the program, %lu to the policy, %lu to its file; "
+	       "%lu do not follow\n", all, r->nfiles, r->nfiles == 1 ? "" : "s", r->ways[CHOOSER_SERVER],
 	       r->ways[CHOOSER_POLICY], r->ways[CHOOSER_FILE], r->wrong);
 	if (r->broken)
-		msg_say(name, "events of %lu files are missing; trace from before they are first "
-			"read, with a larger buffer_size_kb", r->broken);
+		msg_say(name, "events of %lu file%s are missing; trace from before it is first "
+			"read, with a larger buffer_size_kb", r->broken, r->broken == 1 ? "" : "s");
 	else if (!all)
 		msg_say(name, "no event efuse_choose in it; enable events/efuse in tracefs");
 	if (fflush(stdout))

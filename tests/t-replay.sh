@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# t-replay.sh - `efuse replay`: traces that follow and that do not, and what is no trace.
+# shellcheck disable=SC1091 # lib.sh is beside us
+. "$(dirname "$0")/lib.sh"
+
+need_program efuse
+
+replay() {
+	efuse replay "$@" > "$T/out" 2> "$T/err"
+	code=$?
+}
+# says WHAT CODE PATTERN: of the last one.
+says() {
+	is "$1: exit status" "$code" "$2"
+	like "$1: said" "$(cat "$T/out" "$T/err")" "$3"
+}
+# Lines as tracefs has them. choose NODE SEQ WAY TRY, learn NODE SEQ WAY NS: of a file of
+# which two ways are open.
+choose() { echo " fio-77  [001] ..... 12.3: efuse_choose: conn=41 node=$1 seq=$2 class=0 ways=5 share=4 again=0 way=$3 try=$4"; }
+learn() { echo " fio-77  [001] ..... 12.3: efuse_learn: conn=41 node=$1 seq=$2 class=0 way=$3 well=1 ns=$4"; }
+# A round's beginning, of that node: five tries of each way, and what is chosen then.
+round() {
+	for i in 0 1 2 3 4; do
+		choose "$1" $((4 * i)) 0 1
+		learn "$1" $((4 * i + 1)) 0 $((20000 + i))
+		choose "$1" $((4 * i + 2)) 2 1
+		learn "$1" $((4 * i + 3)) 2 $((6000 + i))
+	done
+	choose "$1" 20 2 0
+	choose "$1" 21 2 0
+}
+
+{
+	echo "# tracer: nop"
+	round 7
+	echo " fio-77  [001] ..... 12.3: fuse_request_send: connection 41 req 2"
+	round 8
+} > "$T/good"
+replay "$T/good"
+says "two files" 0 '^24 decisions, 2 files: 10 to the program, 0 to the policy, 14 to its file; 0 do not follow$'
+is "nothing on standard error" "$(cat "$T/err")" ""
+replay < "$T/good"
+says "standard input" 0 '^24 decisions, 2 files'
+{ round 7; round 7; } > "$T/again"
+replay "$T/again"
+says "a file that was forgotten meanwhile" 0 '^24 decisions, 1 file:'
+
+sed 's/seq=20 \(.*\)way=2/seq=20 \1way=0/' "$T/good" > "$T/wrong"
+replay "$T/wrong"
+says "the slow way" 1 'line 22: node 7, decision 20: way 0 was taken, 2 follows'
+says "the slow way, both files" 1 '; 2 do not follow'
+sed '/node=7 seq=9 /d' "$T/good" > "$T/hole"
+replay "$T/hole"
+says "a missing event" 1 'events of 1 file are missing; trace from before'
+sed '1,10d' "$T/good" > "$T/late"
+replay "$T/late"
+says "traced too late" 1 'events of 1 file are missing'
+
+: > "$T/empty"
+replay "$T/empty"
+says "nothing" 1 'no event efuse_choose in it; enable events/efuse'
+for bad in class=6 ways=2 ways=8 ways=9 share=5 way=3 class=x node=-; do
+	choose 7 0 0 1 | sed "s/ ${bad%=*}=[0-9]*/ $bad/" > "$T/bad"
+	replay "$T/bad"
+	says "$bad" 1 'bad: line 1: no such event can be'
+done
+learn 7 0 3 100 > "$T/bad"
+replay "$T/bad"
+says "learnt of another way" 1 'line 1: no such event can be'
+head -c 100000 /dev/urandom > "$T/noise"
+replay "$T/noise"
+is "noise is no trace" "$code" 1
+replay "$T/none"
+says "no file" 1 'none: cannot open: No such file'
+replay "$T"
+says "a folder" 1 'cannot read: Is a directory'
+replay a b
+says "two files" 2 '^Usage: efuse replay'
+replay --bogus
+says "an unknown option" 2 '^Usage: efuse replay'
+replay --help
+says "help" 0 '^Usage: efuse replay'
+finish
