@@ -278,6 +278,10 @@ static int fcntl_any(int fd, int cmd, void *arg, int (*call)(int, int, ...))
 		return call(fd, cmd, arg);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
 		return duplicated(fd, call(fd, cmd, arg));
+	if (cmd == F_SETPIPE_SZ && session_wants_no_pipe(flags)) {
+		errno = EPERM;
+		return -1;
+	}
 	if (cmd != F_SETFL || !(s = fdtab_get(fd)))
 		return call(fd, cmd, arg);
 	if (flags & O_NONBLOCK)

@@ -33,6 +33,8 @@
 
 #define GATE_TICK_MS 20
 #define MESSAGE_PEEK 256	/* no INIT message is longer */
+#define PIPE_USUAL 65536L	/* bytes of a pipe, unless it is told otherwise, */
+#define PIPE_HEADER 4096L	/* and what libfuse adds to those of a request */
 #define NOTICE_PEEK 512		/* a notification with any usual name */
 
 static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -230,6 +232,23 @@ bool session_splices(const struct session *s)
 {
 	return session_state(s) == SESSION_RUNNING && s->channel == &channel_dev && !s->cache &&
 	       !s->direct;
+}
+
+/* By session_each(). */
+static __thread bool copies;
+
+static void note_copies(struct session *s)
+{
+	copies |= session_state(s) == SESSION_RUNNING && !session_splices(s);
+}
+
+bool session_wants_no_pipe(long size)
+{
+	if (size <= PIPE_USUAL || size % PIPE_USUAL != PIPE_HEADER)
+		return false;
+	copies = false;
+	session_each(note_copies);
+	return copies;
 }
 
 void session_reason(struct session *s, const char *fmt, ...)

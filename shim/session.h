@@ -109,6 +109,15 @@ ssize_t session_write(struct session *s, int fd, const struct iovec *iov, int co
 /* Whether messages of S may be spliced by the kernel without being seen. */
 bool session_splices(const struct session *s);
 
+/*
+ * Whether F_SETPIPE_SZ to SIZE bytes is better refused, as the kernel does where a user
+ * has too many pages in pipes (EPERM, pipe(7)). libfuse wants a pipe of the largest request
+ * and a page for each thread, to splice requests through it, and reads them where it
+ * cannot have it: which is three system calls less where there is nothing to splice.
+ * Other pipes are of a power of two, and none of this size.
+ */
+bool session_wants_no_pipe(long size);
+
 /* The daemon waits for FD by poll, select or epoll: plain FUSE it must be. */
 void session_polled(struct session *s);
 

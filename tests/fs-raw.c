@@ -9,7 +9,7 @@
  *     --wait=block|poll|epoll|select	all but block with O_NONBLOCK
  *     --dup		answer on a duplicate of the descriptor
  *     --threads=N	N threads that all fetch and answer, from before INIT
- *     --small		also try reads with a buffer that is too small
+ *     --small		also try reads with a buffer that is too small, and pipes
  *     --fork-after-init	answer INIT, fork, serve in the child; prints its pid
  *     --minor=N	protocol version of the INIT reply, default 31
  *     --log=FILE	what wrong answers and small reads gave
@@ -104,6 +104,8 @@ static void *raw_loop(void *arg)
 			raw_fork();
 		if (init && raw.small && raw_try_small(&io, "after-init") > 0)
 			raw_dispatch(&io);	/* not refused: then not lost either */
+		if (init && raw.small)
+			raw_try_pipes();
 	}
 	return len == -ENODEV ? NULL : (void *)1;
 }

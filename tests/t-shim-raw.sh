@@ -63,7 +63,10 @@ raw() {
 	esac
 	case $* in *--small*)
 		like "$what: a small buffer is refused" "$(cat "$T/now.log")" 'small before-init 22'
-		like "$what: later too" "$(cat "$T/now.log")" 'small after-init 22';;
+		like "$what: later too" "$(cat "$T/now.log")" 'small after-init 22'
+		like "$what: a pipe is" "$(cat "$T/now.log")" 'pipe usual 0'
+		like "$what: one for libfuse to splice by is where that spares a copy" \
+			"$(cat "$T/now.log")" "pipe libfuse $([ "$channel" = dev ] && echo 0 || echo 1) ";;
 	esac
 	stop "$what"
 	rm -f "$T"/now.*
@@ -91,6 +94,7 @@ raw uring --wait=poll
 raw uring --wait=epoll
 raw uring --wait=select
 raw dev --threads=2
+raw dev --small
 
 # --- a descriptor that somebody else opened and mounted ---
 
