@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/count.h"
@@ -30,6 +31,7 @@
 #define RANGE		4096	/* bytes: those of one page are one range */
 #define SEEN_BITS	8192	/* a power of two */
 #define CHUNK		4096	/* bytes compared at a time */
+#define SETTLED_NS	20000000	/* more than a tick of any kernel */
 #define HANDLES		256	/* lists of handles, a power of two */
 
 /* Once it is on: the first answers of what is open, and each of so many. */
@@ -42,6 +44,7 @@ struct likeness {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime, ctime;
+	bool settled;		/* another change would have another time */
 };
 
 /* A handle of the daemon's. */
@@ -222,6 +225,19 @@ void direct_opened(int fd)
 
 /* --- READ ------------------------------------------------------------------- */
 
+/*
+ * Times of files are those of the last tick of the clock: what was changed in this one
+ * can be changed once more and look the same.
+ */
+static bool is_settled(const struct timespec *changed)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return (now.tv_sec - changed->tv_sec) * 1000000000LL + now.tv_nsec - changed->tv_nsec >
+	       SETTLED_NS;
+}
+
 static bool look(int fd, struct likeness *l)
 {
 	struct stat st;
@@ -230,7 +246,7 @@ static bool look(int fd, struct likeness *l)
 		return false;
 	*l = (struct likeness){
 		.dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
-		.mtime = st.st_mtim, .ctime = st.st_ctim,
+		.mtime = st.st_mtim, .ctime = st.st_ctim, .settled = is_settled(&st.st_ctim),
 	};
 	return true;
 }
@@ -242,7 +258,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 
 static bool same_likeness(const struct likeness *a, const struct likeness *b)
 {
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	return a->settled && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
 	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
 }
 

@@ -12,7 +12,7 @@
  *
  * A READ that raced a change of its file says nothing: the file must be the same
  * before the daemon saw the READ and after the comparison, in what it is, size and
- * times. A range of one byte's repetition says nothing either: it survives most of
+ * times, and not have been changed just then. A range of one byte's repetition says nothing either: it survives most of
  * what a file system does to contents.
  *
  * `lock` protects the table and what was learnt. What the thread was handed last is
