@@ -226,7 +226,7 @@ static void show_direct(FILE *out, const struct stats_head *head)
 		[STATS_DIRECT_ON] = "on",
 		[STATS_DIRECT_DIFFERS] = "off: contents are not those of the program's files",
 		[STATS_DIRECT_SHARED] = "off: one file is behind two of the program's",
-		[STATS_DIRECT_FAILED] = "off: the driver, or a fork of the program, ended it",
+		[STATS_DIRECT_FAILED] = "off: the driver, a fork, or a file that the program closed early ended it",
 		[STATS_DIRECT_ABSENT] = "off: the driver has none (efuse.driver=efuse)",
 	};
 

@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/cancel.h"
 #include "shim/count.h"
 #include "shim/direct.h"
+#include "shim/fds.h"
 #include "shim/proto.h"
 #include "shim/settings.h"
 
@@ -52,6 +54,7 @@ struct backed {
 	uint64_t fh;
 	uint64_t nodeid;
 	int fd;
+	uint32_t opens;		/* of this number that are not released */
 	dev_t dev;
 	ino_t ino;
 	uint32_t turn;
@@ -76,6 +79,7 @@ static __thread struct {
 	uint32_t opcode;	/* OPEN, READ, or 0 for anything else */
 	int opened;		/* OPEN: descriptors since, the last of which is fd */
 	int fd;
+	struct stat st;		/* of that when it was opened */
 	struct fuse_read_in read;
 	struct likeness before;
 } task;
@@ -144,8 +148,21 @@ static void add_handle(struct direct *d, struct backed *b)
 	struct backed **at = place_of(d, b->nodeid, b->fh), *old = *at;
 
 	b->next = old ? old->next : NULL;
+	b->opens += old ? old->opens - 1 : 0;
 	*at = b;
 	free(old);
+}
+
+/* A daemon may give a number to several opens: the first that was named stands for all. */
+static void one_more(struct direct *d, uint64_t nodeid, uint64_t fh)
+{
+	struct backed *b;
+
+	pthread_mutex_lock(&d->lock);
+	b = find_handle(d, nodeid, fh);
+	if (b)
+		b->opens++;
+	pthread_mutex_unlock(&d->lock);
 }
 
 static void drop_handle(struct direct *d, uint64_t nodeid, uint64_t fh)
@@ -155,7 +172,9 @@ static void drop_handle(struct direct *d, uint64_t nodeid, uint64_t fh)
 	pthread_mutex_lock(&d->lock);
 	at = place_of(d, nodeid, fh);
 	b = *at;
-	if (b)
+	if (b && --b->opens)
+		b = NULL;
+	else if (b)
 		*at = b->next;
 	pthread_mutex_unlock(&d->lock);
 	free(b);
@@ -181,12 +200,29 @@ static bool takes_turn(struct direct *d, uint64_t nodeid, uint64_t fh, struct ba
 
 /* --- OPEN ------------------------------------------------------------------- */
 
+/*
+ * The daemon may have closed it, and the number be another file's by now: what is named
+ * is a descriptor of our own, of what was opened.
+ */
+static int tell_file(int device, const struct backed *b)
+{
+	int fd = (int)syscall(__NR_fcntl, b->fd, F_DUPFD_CLOEXEC, 3), err = -ESTALE;
+	struct efuse_direct answer;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_dev == b->dev && st.st_ino == b->ino)
+		err = tell(device, EFUSE_DIRECT_FILE, fd, task.unique, &answer);
+	syscall(__NR_close, fd);
+	return err;
+}
+
 /* The driver takes the file for what the reply opens, or says why not. */
 static void name_file(struct direct *d, int device, const struct backed *b)
 {
 	struct backed *named = malloc(sizeof(*named));
-	struct efuse_direct answer;
-	int err = named ? tell(device, EFUSE_DIRECT_FILE, b->fd, task.unique, &answer) : -ENOMEM;
+	int err = named ? tell_file(device, b) : -ENOMEM;
 
 	pthread_mutex_lock(&d->lock);
 	if (err == -EEXIST)
@@ -203,23 +239,24 @@ static void name_file(struct direct *d, int device, const struct backed *b)
 static void open_reply(struct direct *d, int device, const struct iovec *iov, int count)
 {
 	struct fuse_open_out open;
-	struct stat st;
 
-	if (task.opened != 1 || fstat(task.fd, &st) ||
-	    proto_iov_gather(iov, count, sizeof(struct fuse_out_header), &open,
+	if (proto_iov_gather(iov, count, sizeof(struct fuse_out_header), &open,
 			     sizeof(open)) != sizeof(open))
 		return;
-	name_file(d, device, &(struct backed){
-		.fh = open.fh, .nodeid = task.nodeid, .fd = task.fd,
-		.dev = st.st_dev, .ino = st.st_ino,
-	});
+	one_more(d, task.nodeid, open.fh);
+	if (task.opened == 1)
+		name_file(d, device, &(struct backed){
+			.fh = open.fh, .nodeid = task.nodeid, .fd = task.fd, .opens = 1,
+			.dev = task.st.st_dev, .ino = task.st.st_ino,
+		});
 }
 
+/* The child of vfork(2) has descriptors of its own. */
 void direct_opened(int fd)
 {
-	if (task.opcode != FUSE_OPEN || fd < 0)
+	if (task.opcode != FUSE_OPEN || fd < 0 || fds_foreign())
 		return;
-	task.opened++;
+	task.opened += fstat(fd, &task.st) ? 2 : 1;
 	task.fd = fd;
 }
 
@@ -357,22 +394,26 @@ static void read_reply(struct direct *d, int device, const struct iovec *iov, in
 
 /* --- the thread's requests ------------------------------------------------------ */
 
-/* What the file is like before the daemon sees the READ. */
-static void read_begun(struct direct *d)
+/*
+ * What the file is like before the daemon sees the READ. One that the daemon has closed, or
+ * has another under the number of, cannot be compared any more.
+ */
+static void read_begun(struct direct *d, int device)
 {
 	struct backed *b;
-	int fd = -1;
 
+	task.opcode = 0;
 	pthread_mutex_lock(&d->lock);
 	b = find_handle(d, task.nodeid, task.read.fh);
-	if (b)
-		fd = b->fd;
+	if (b && look(b->fd, &task.before) && task.before.dev == b->dev && task.before.ino == b->ino)
+		task.opcode = FUSE_READ;
+	else if (b)
+		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
 	pthread_mutex_unlock(&d->lock);
-	if (fd < 0 || !look(fd, &task.before))
-		task.opcode = 0;
 }
 
-static void begin(struct direct *d, const struct fuse_in_header *in, const char *body, size_t size)
+static void begin(struct direct *d, int device, const struct fuse_in_header *in, const char *body,
+		  size_t size)
 {
 	struct fuse_open_in open;
 	struct fuse_release_in release;
@@ -388,25 +429,26 @@ static void begin(struct direct *d, const struct fuse_in_header *in, const char 
 			task.opcode = FUSE_OPEN;
 	} else if (in->opcode == FUSE_READ && size >= sizeof(task.read)) {
 		memcpy(&task.read, body, sizeof(task.read));
-		task.opcode = FUSE_READ;
-		read_begun(d);
+		read_begun(d, device);
 	} else if (in->opcode == FUSE_RELEASE && size >= sizeof(release)) {
 		memcpy(&release, body, sizeof(release));
 		drop_handle(d, in->nodeid, release.fh);
 	}
 }
 
-void direct_request(struct direct *d, const void *msg, size_t len)
+void direct_request(struct direct *d, int device, const void *msg, size_t len)
 {
 	struct fuse_in_header in;
-	int saved = errno;
+	int saved = errno, cancel;
 
 	if (len < sizeof(in) || __atomic_load_n(&d->state, __ATOMIC_RELAXED) >= STATS_DIRECT_DIFFERS) {
 		task.opcode = 0;
 		return;
 	}
 	memcpy(&in, msg, sizeof(in));
-	begin(d, &in, (const char *)msg + sizeof(in), len - sizeof(in));
+	cancel = cancel_off();
+	begin(d, device, &in, (const char *)msg + sizeof(in), len - sizeof(in));
+	cancel_restore(cancel);
 	errno = saved;
 }
 
@@ -414,15 +456,17 @@ void direct_reply(struct direct *d, int device, const struct fuse_out_header *ou
 		  const struct iovec *iov, int count, size_t total)
 {
 	uint32_t opcode = task.opcode;
-	int saved = errno;
+	int saved = errno, cancel;
 
 	if (!opcode || task.direct != d || task.unique != out->unique)
 		return;
 	task.opcode = 0;
+	cancel = cancel_off();
 	if (!out->error && opcode == FUSE_OPEN)
 		open_reply(d, device, iov, count);
 	else if (!out->error)
 		read_reply(d, device, iov, count, total - sizeof(*out));
+	cancel_restore(cancel);
 	errno = saved;
 }
 
@@ -445,8 +489,12 @@ void direct_free(struct direct *d)
 	if (!d)
 		return;
 	for (size_t i = 0; i < HANDLES; i++)
-		while (d->table[i])
-			drop_handle(d, d->table[i]->nodeid, d->table[i]->fh);
+		while (d->table[i]) {
+			struct backed *b = d->table[i];
+
+			d->table[i] = b->next;
+			free(b);
+		}
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 }

@@ -43,8 +43,11 @@ void direct_free(struct direct *d);	/* D may be NULL */
  */
 void direct_forked(struct direct *d, int device, struct stats_head *stats);
 
-/* This thread got the request of LEN bytes at MSG, any alignment. */
-void direct_request(struct direct *d, const void *msg, size_t len);
+/*
+ * This thread got the request of LEN bytes at MSG, any alignment, from DEVICE or a ring of
+ * it. Keeps errno.
+ */
+void direct_request(struct direct *d, int device, const void *msg, size_t len);
 
 /* This thread opened FD. Keeps errno. */
 void direct_opened(int fd);

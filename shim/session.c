@@ -458,7 +458,7 @@ static ssize_t next_request(struct session *s, int fd, void *buf, size_t size)
 		pthread_testcancel();
 	len = s->channel->next(s, fd, buf, size);
 	if (s->direct && len > 0)
-		direct_request(s->direct, buf, (size_t)len);
+		direct_request(s->direct, fd, buf, (size_t)len);
 	return len;
 }
 

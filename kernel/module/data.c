@@ -206,10 +206,26 @@ static bool asks_policy(const struct fuse_io_args *ia)
 	return ia->read.choice.state == EFUSE_CHOICE_MADE && ia->read.choice.way == CHOOSER_POLICY;
 }
 
-/* Returns the file that it may be read from, with a reference, or NULL. */
-static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *ia)
+/*
+ * The file that it may be read from, with a reference, or NULL. Who does not wait for one
+ * READ before making the next would wait here for what is not in the page cache.
+ */
+static struct efuse_backing *file_of(struct fuse_mount *fm, struct fuse_io_args *ia)
 {
 	struct efuse_backing *b = READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia) : NULL;
+
+	if (b && ia->io->async &&
+	    efuse_direct_share(b, ia->read.in.offset, ia->read.in.size) < CHOOSER_CACHED) {
+		efuse_direct_put(b);
+		b = NULL;
+	}
+	return b;
+}
+
+/* As above, and where it goes. */
+static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *ia)
+{
+	struct efuse_backing *b = file_of(fm, ia);
 	u32 ways = BIT(CHOOSER_SERVER);
 
 	if (READ_ONCE(fm->fc->efuse.keeps))
@@ -284,9 +300,12 @@ static noinline ssize_t end(struct fuse_io_args *ia, ssize_t ret)
 
 	if (b)
 		ret = bounce_end(ia, b, ret);
-	if (ia->ap.args.opcode == FUSE_READ && ia->read.choice.state)
-		efuse_chosen(ia, asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
-			     ret < 0 ? ret : ia->ap.args.out_args[0].size, false);
+	if (ia->ap.args.opcode != FUSE_READ || !ia->read.choice.state)
+		return ret;
+	if (ret >= 0)
+		efuse_direct_compared(ia);
+	efuse_chosen(ia, asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
+		     ret < 0 ? ret : ia->ap.args.out_args[0].size, false);
 	return ret;
 }
 

@@ -55,6 +55,7 @@ struct efuse_backing {
 	struct efuse_file *ef;
 	u64 nodeid;
 
+	bool compared;		/* the server has read from it once */
 	atomic_t turn;
 	atomic64_t reads;
 	atomic64_t bytes;
@@ -63,15 +64,16 @@ struct efuse_backing {
 /* --- which file ----------------------------------------------------------- */
 
 /*
- * Whether it holds what was written to it. What is made up when it is read may be
- * another for who reads it here than for the server.
+ * Whether it holds what was written to it, and here: what is made up when it is read may
+ * be another for who reads it here than for the server, and who waits for another
+ * machine could not be helped by an abort of the connection.
  */
 static bool is_kept(const struct inode *inode)
 {
 	const struct super_block *sb = inode->i_sb;
 
-	return !(sb->s_iflags & (SB_I_NOEXEC | SB_I_USERNS_VISIBLE)) &&
-	       (inode->i_mapping->a_ops->read_folio || sb->s_magic == TMPFS_MAGIC);
+	return !(sb->s_iflags & (SB_I_NOEXEC | SB_I_USERNS_VISIBLE)) && !sb->s_stack_depth &&
+	       (sb->s_type->fs_flags & FS_REQUIRES_DEV || sb->s_magic == TMPFS_MAGIC);
 }
 
 static int file_check(const struct file *file)
@@ -80,11 +82,11 @@ static int file_check(const struct file *file)
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EBADF;
+	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC)
+		return -ELOOP;
 	if (!S_ISREG(inode->i_mode) || !is_kept(inode) || !file->f_op->read_iter ||
 	    !(file->f_mode & FMODE_CAN_READ) || READ_ONCE(file->f_flags) & O_DIRECT)
 		return -EINVAL;
-	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC || inode->i_sb->s_stack_depth)
-		return -ELOOP;
 	return inode->i_nlink > 1 ? -EMLINK : 0;
 }
 
@@ -289,6 +291,18 @@ int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct)
 
 /* --- reading -------------------------------------------------------------- */
 
+/*
+ * Whether both are one file, as far as it can be seen. Who may set sizes and times of
+ * modification at will cannot set the time of change.
+ */
+static bool looks_alike(const struct inode *backing, const struct inode *inode)
+{
+	struct timespec64 ctime = inode_get_ctime(backing), node = inode_get_ctime(inode);
+
+	return timespec64_equal(&ctime, &node) && backing->i_mode == inode->i_mode &&
+	       uid_eq(backing->i_uid, inode->i_uid) && gid_eq(backing->i_gid, inode->i_gid);
+}
+
 /* Whether the server would read there what it has. */
 static bool is_same(const struct efuse_backing *b, struct inode *inode)
 {
@@ -298,7 +312,7 @@ static bool is_same(const struct efuse_backing *b, struct inode *inode)
 
 	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) && size == i_size_read(inode) &&
 	       size == b->size && timespec64_equal(&mtime, &b->mtime) &&
-	       timespec64_equal(&mtime, &node) &&
+	       timespec64_equal(&mtime, &node) && looks_alike(backing, inode) &&
 	       backing->i_nlink <= 1 && !(READ_ONCE(b->file->f_flags) & O_DIRECT);
 }
 
@@ -367,10 +381,25 @@ static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struc
 	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
 }
 
-/* The first, so that nothing is ever read that was never compared, and some later. */
+/*
+ * The first, and all that begin before that one is answered, so that nothing is ever
+ * read that was never compared, and some later.
+ */
 static bool is_servers_turn(struct efuse_backing *b)
 {
-	return (u32)atomic_fetch_inc(&b->turn) % EFUSE_DIRECT_TURN == 0;
+	return (u32)atomic_fetch_inc(&b->turn) % EFUSE_DIRECT_TURN == 0 || !READ_ONCE(b->compared);
+}
+
+void efuse_direct_compared(struct fuse_io_args *ia)
+{
+	struct fuse_file *ff = ia->io->iocb->ki_filp->private_data;
+	struct efuse_backing *b;
+
+	rcu_read_lock();
+	b = rcu_dereference(ff->efuse.backing);
+	if (b && !READ_ONCE(b->compared))
+		WRITE_ONCE(b->compared, true);
+	rcu_read_unlock();
 }
 
 struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia)

@@ -26,6 +26,12 @@ int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct);
 struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia);
 void efuse_direct_put(struct efuse_backing *b);
 
+/*
+ * The server has answered the READ, and whoever named the file may have compared that.
+ * Does not sleep.
+ */
+void efuse_direct_compared(struct fuse_io_args *ia);
+
 /* How much of the range is in the page cache, about, of CHOOSER_CACHED. Does not sleep. */
 u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size);
 

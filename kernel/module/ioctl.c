@@ -117,6 +117,7 @@ static struct fuse_conn *get_conn(dev_t dev)
 static void state_fill(struct fuse_conn *fc, struct efuse_state *state)
 {
 	efuse_ops_chosen(fc, state->name, state->param);
+	memset(state->path, 0, sizeof(state->path));
 	efuse_paths_read(fc, state->path);
 }
 

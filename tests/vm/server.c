@@ -57,6 +57,10 @@ int main(int argc, char **argv)
 	const char *path = getenv("BACKING");
 	int fd, backing = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
+	struct stat st;
+
+	if (backing >= 0 && fstat(backing, &st) == 0)
+		file_ctime = st.st_ctim;
 	if (argc != 2 || sscanf(argv[1], "/dev/fd/%d", &fd) != 1 || (path && backing < 0))
 		return 2;
 	return serve(fd, backing);

@@ -145,9 +145,9 @@
  * with the caller's credentials and is refused, in this order, with
  *   ECANCELED  it is off
  *   EBADF      no such descriptor, or it cannot be read
- *   EINVAL     no regular file, of a file system that makes up what it holds, open with
- *              O_DIRECT
- *   ELOOP      of a FUSE file system, or one that lies on another
+ *   ELOOP      of a FUSE file system
+ *   EINVAL     no regular file, of a file system that lies on another, makes up what it
+ *              holds, or has it from another machine, open with O_DIRECT
  *   EMLINK     it has more than one name
  *   ENOENT     the server has no request of that unique
  *   EINVAL     it is no OPEN of a file
@@ -160,8 +160,10 @@
  * - once the node was open for writing, was created, or had a SETATTR or IOCTL through this
  *   mount, or a notification said that its contents changed, as long as the driver knows
  *   it: a server may keep for itself what it has been told;
- * - while the file's size or modification time is not that of the node as far as known, or
- *   they or its number of names are not what they were when it was named;
+ * - while the file's size, times of modification and change, mode or owner are not those of
+ *   the node as far as known, or size, time of modification or number of names are not what
+ *   they were when it was named;
+ * - until the first is answered, and if they are asynchronous and not all in the page cache;
  * - whenever reading it fails.
  *
  * EFUSE_IOC_STATE, feature EFUSE_F_STATE, says what a connection has chosen. It
