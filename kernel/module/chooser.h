@@ -84,7 +84,7 @@ struct chooser {
 
 /* What is to be known of a request. */
 struct chooser_request {
-	__u32 ways;		/* that are allowed, 1 << enum chooser_way, the server's among them */
+	__u32 ways;		/* that are allowed: 1 << enum chooser_way, with the server's */
 	__u32 share;		/* of it in the page cache, of CHOOSER_CACHED */
 	__u32 again;		/* it was read before: 0 or 1 */
 };
