@@ -129,7 +129,8 @@ static inline __u32 chooser_mean(const struct chooser *c, __u32 way, __u32 good)
 
 	well = well ? well : badly;
 	badly = badly ? badly : well;
-	return (__u32)(((__u64)well * good + (__u64)badly * (CHOOSER_WHOLE - good)) / CHOOSER_WHOLE);
+	return (__u32)(((__u64)well * good + (__u64)badly * (CHOOSER_WHOLE - good)) /
+		       CHOOSER_WHOLE);
 }
 
 /* What is likely on that way, in nanoseconds, with so much in the page cache. As above. */
