@@ -123,33 +123,35 @@ static void show_param(FILE *out, const struct efuse_state *state)
 		fprintf(out, ", up to %u entries", entries);
 }
 
-/* Reads that could go several ways, and what a timed one of each took: said before, and measured. */
-static void show_path(FILE *out, const char *name, const struct efuse_path *path)
+/*
+ * Reads that could go several ways: those of one, what a timed one took and was expected
+ * to take, and of the policy's how many it had.
+ */
+static void show_path(FILE *out, const struct efuse_state *state, int number, const char *name)
 {
+	const struct efuse_path *path = &state->path[number];
+	double requests = (double)path->requests;
+
 	if (!path->requests)
 		return;
 	label(out, name);
-	fprintf(out, "%" PRIu64 " direct reads, %" PRIu64 " bytes", (uint64_t)path->requests, (uint64_t)path->bytes);
+	fprintf(out, "%" PRIu64 " direct reads, %" PRIu64 " bytes", (uint64_t)path->requests,
+		(uint64_t)path->bytes);
 	if (path->tries)
 		fprintf(out, ", %.1f us", (double)path->ns / (double)path->tries / 1e3);
 	if (path->guessed)
 		fprintf(out, " (expected: %.1f us)",
 			(double)path->guess_ns / (double)path->guessed / 1e3);
+	if (number == EFUSE_PATH_POLICY)
+		fprintf(out, ", %.0f %% hits", 100.0 - 100.0 * (double)path->missed / requests);
+	fputc('\n', out);
 }
 
 static void show_paths(FILE *out, const struct efuse_state *state)
 {
-	const struct efuse_path *policy = &state->path[EFUSE_PATH_POLICY];
-
-	show_path(out, "by program", &state->path[EFUSE_PATH_SERVER]);
-	if (state->path[EFUSE_PATH_SERVER].requests)
-		fputc('\n', out);
-	show_path(out, "by policy", policy);
-	if (policy->requests)
-		fprintf(out, ", %.0f %% hits\n", 100.0 - 100.0 * (double)policy->missed / (double)policy->requests);
-	show_path(out, "by its file", &state->path[EFUSE_PATH_FILE]);
-	if (state->path[EFUSE_PATH_FILE].requests)
-		fputc('\n', out);
+	show_path(out, state, EFUSE_PATH_SERVER, "by program");
+	show_path(out, state, EFUSE_PATH_POLICY, "by policy");
+	show_path(out, state, EFUSE_PATH_FILE, "by its file");
 }
 
 static void show_policy(FILE *out, const struct fusemount *mount)
