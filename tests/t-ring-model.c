@@ -28,7 +28,8 @@
 /* What can be left out. */
 enum mutation {
 	NONE, SUBMIT_BARRIER, WAKE_OTHERS, SLEEP_BARRIER, SLEEP_LOOK, LEAVE_BARRIER, LEAVE_KICK,
-	REPLY_BARRIER, NEED_BARRIER, NEED_REAP, END_BARRIER, WAIT_BARRIER, WAIT_LOOK, MUTATIONS
+	REPLY_BARRIER, NEED_BARRIER, NEED_REAP, END_BARRIER, WAIT_BARRIER, WAIT_LOOK, LEFT_COUNT,
+	MUTATIONS
 };
 
 static const char * const mutation_name[MUTATIONS] = {
@@ -37,6 +38,7 @@ static const char * const mutation_name[MUTATIONS] = {
 	"its waking of the next", "the barrier after comp_tail", "the barrier after need",
 	"the look at comp_tail after that", "the barrier after the end of a request",
 	"the barrier of who waits for it", "its look at the request",
+	"how many are left to who was woken",
 };
 
 /* Memory: one byte each, of each ring, requester or thread of the server. */
@@ -47,7 +49,7 @@ enum {
 	COMP = DAEMON_LOCK + RINGS, NEED = COMP + RINGS * REQUESTERS, FINISHED = NEED + REQUESTERS,
 	WAITING = FINISHED + REQUESTERS, CALLED = WAITING + REQUESTERS,
 	POLLERS = CALLED + REQUESTERS, LISTED = POLLERS + DAEMONS, SLEEPERS = LISTED + DAEMONS,
-	WOKEN = SLEEPERS + DAEMONS, VARS = WOKEN + DAEMONS
+	WOKEN = SLEEPERS + DAEMONS, COMING = WOKEN + DAEMONS, VARS = COMING + DAEMONS
 };
 
 struct thread {
@@ -66,6 +68,8 @@ struct config {
 	uint8_t ring_of[REQUESTERS], home_of[DAEMONS];
 	int slow;		/* the request that takes as long as the others, or -1 */
 	bool polls, yields;	/* what threads of the server do before they sleep */
+	bool later;		/* the slow request comes as the others do, one thread sleeps
+				   before; who replies ends the request: that half is not tried again */
 };
 
 static const struct config *config;
@@ -111,17 +115,30 @@ static bool take_lock(struct state *s, const struct thread *t, int lock)
 	return true;
 }
 
-static bool untaken_at(const struct state *s, const struct thread *t, int ring)
+static int untaken_at(const struct state *s, const struct thread *t, int ring)
 {
-	return load(s, t, SUB_TAIL + ring) != load(s, t, SUB_HEAD + ring);
+	return load(s, t, SUB_TAIL + ring) - load(s, t, SUB_HEAD + ring);
 }
 
-static bool untaken(const struct state *s, const struct thread *t)
+/* What those who sleep are to take: more than there are who were woken or poll there. */
+static bool left_at(const struct state *s, const struct thread *t, int ring)
+{
+	int n = untaken_at(s, t, ring);
+
+	if (left_out == LEFT_COUNT && n)
+		n = 1;
+	for (int d = 0; d < config->daemons; d++)
+		if (config->home_of[d] == ring)
+			n -= load(s, t, COMING + d) + load(s, t, POLLERS + d);
+	return n > 0;
+}
+
+static bool left(const struct state *s, const struct thread *t)
 {
 	bool any = false;
 
 	for (int r = 0; r < config->rings; r++)
-		any |= untaken_at(s, t, r);
+		any |= left_at(s, t, r);
 	return any;
 }
 
@@ -148,6 +165,7 @@ static bool wake_one(const struct state *s, struct thread *t, int ring)
 		if (config->home_of[d] == ring && load(s, t, LISTED + d)) {
 			store(t, LISTED + d, 0);
 			store(t, SLEEPERS + d, 0);
+			store(t, COMING + d, 1);
 			store(t, WOKEN + d, 1);
 			return true;
 		}
@@ -239,10 +257,13 @@ static bool requester_put(struct state *s, struct thread *t, int q)
 
 static bool requester_tell(struct state *s, struct thread *t)
 {
+	int n;
+
 	if (!barrier(t, SUBMIT_BARRIER))
 		return false;
-	t->pc = poller_at(s, t, t->ring) || !untaken_at(s, t, t->ring) ||
-		load(s, t, YIELDER + t->ring) || wake_one(s, t, t->ring) ? R_NEED : R_OTHERS;
+	n = untaken_at(s, t, t->ring);
+	t->pc = poller_at(s, t, t->ring) || n == 0 || (n == 1 && load(s, t, YIELDER + t->ring)) ||
+		wake_one(s, t, t->ring) ? R_NEED : R_OTHERS;
 	store(t, LOCK + t->ring, 0);
 	return true;
 }
@@ -265,6 +286,10 @@ static bool requester(struct state *s, struct thread *t, int q)
 		t->pc = left_out == WAKE_OTHERS ? R_NEED : WAKE;
 		return true;
 	case R_NEED:
+		if (config->later) {
+			t->pc = R_SLEEP;
+			return true;
+		}
 		store(t, NEED + q, 1);
 		t->pc = R_REAP;
 		return true;
@@ -286,7 +311,7 @@ static bool requester(struct state *s, struct thread *t, int q)
 			store(t, NEED + q, 0);
 		return true;
 	case R_SLEEP:
-		if (!s->var[CALLED + q])
+		if (!s->var[config->later ? FINISHED + q : CALLED + q])
 			return false;
 		store(t, NEED + q, 0);
 		t->pc = DONE;
@@ -334,7 +359,7 @@ static bool daemon_sleeps(struct state *s, struct thread *t, int d)
 		t->pc = D_YIELD_LOOK;
 		return true;
 	case D_YIELD_LOOK:
-		t->pc = untaken(s, t) ? D_BEGIN : D_LOCK;
+		t->pc = left(s, t) ? D_BEGIN : D_LOCK;
 		store(t, YIELDER + home, 0);
 		return true;
 	case D_LOCK:
@@ -352,11 +377,12 @@ static bool daemon_sleeps(struct state *s, struct thread *t, int d)
 	case D_SLEEP_LOOK:
 		if (!barrier(t, SLEEP_BARRIER))
 			return false;
-		t->pc = left_out != SLEEP_LOOK && untaken(s, t) ? D_UP : D_SLEEP;
+		t->pc = left_out != SLEEP_LOOK && left(s, t) ? D_UP : D_SLEEP;
 		return true;
 	case D_SLEEP:
 		if (t->n || !s->var[WOKEN + d])
 			return false;
+		store(t, COMING + d, 0);
 		t->pc = D_BEGIN;
 		return true;
 	case D_UP:
@@ -368,6 +394,7 @@ static bool daemon_sleeps(struct state *s, struct thread *t, int d)
 		store(t, LISTED + d, 0);
 		store(t, SLEEPERS + d, 0);
 		store(t, LOCK + home, 0);
+		store(t, COMING + d, 0);
 		t->pc = D_BEGIN;
 		return true;
 	}
@@ -403,6 +430,11 @@ static bool daemon_serves(struct state *s, struct thread *t)
 	default:
 		if (!barrier(t, REPLY_BARRIER))
 			return false;
+		if (config->later) {
+			store(t, FINISHED + t->req, 1);
+			t->pc = D_BEGIN;
+			return true;
+		}
 		t->back = D_BEGIN;
 		t->pc = any(s, t, NEED, config->requesters) ? REAP : D_BEGIN;
 		return true;
@@ -422,7 +454,7 @@ static bool daemon_leaves(struct state *s, struct thread *t, int d)
 		if (!barrier(t, LEAVE_BARRIER))
 			return false;
 		t->back = D_SERVE;
-		t->pc = left_out != LEAVE_KICK && untaken(s, t) &&
+		t->pc = left_out != LEAVE_KICK && left(s, t) &&
 			!poller_at(s, t, config->home_of[d]) ? WAKE : D_SERVE;
 		return true;
 	}
@@ -588,6 +620,13 @@ static void put_slow(struct state *s)
 	s->thread[config->slow].pc = DONE;
 }
 
+static void put_to_sleep(struct state *s, int d)
+{
+	s->var[LISTED + d] = 1;
+	s->var[SLEEPERS + d] = 1;
+	s->thread[REQUESTERS + d].pc = D_SLEEP;
+}
+
 /* Returns whether there is an order in which somebody waits for ever. */
 static bool loses(const struct config *c, enum mutation m)
 {
@@ -596,8 +635,10 @@ static bool loses(const struct config *c, enum mutation m)
 
 	config = c;
 	left_out = m;
-	if (c->slow >= 0)
+	if (c->slow >= 0 && !c->later)
 		put_slow(&s);
+	if (c->later)
+		put_to_sleep(&s, 0);
 	states = 0;
 	depth = 0;
 	memset(table, 0, TABLE * sizeof(*table));
@@ -610,15 +651,20 @@ static bool loses(const struct config *c, enum mutation m)
 }
 
 static const struct config configs[] = {
-	{ "one requester, one thread", 1, 1, 1, { 0 }, { 0 }, -1, false, false },
-	{ "which yields", 1, 1, 1, { 0 }, { 0 }, -1, false, true },
-	{ "which polls", 1, 1, 1, { 0 }, { 0 }, -1, true, false },
-	{ "which is at home elsewhere", 1, 1, 2, { 0 }, { 1 }, -1, false, false },
-	{ "and yields there", 1, 1, 2, { 0 }, { 1 }, -1, false, true },
-	{ "two requesters, one thread", 2, 1, 2, { 0, 1 }, { 0 }, -1, false, false },
-	{ "two threads, a slow request", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, false, false },
-	{ "two that poll, a slow request", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, true, false },
-	{ "two at one ring, a slow request", 2, 2, 1, { 0, 0 }, { 0, 0 }, 0, true, false },
+	{ "one requester, one thread", 1, 1, 1, { 0 }, { 0 }, -1, false, false, false },
+	{ "which yields", 1, 1, 1, { 0 }, { 0 }, -1, false, true, false },
+	{ "which polls", 1, 1, 1, { 0 }, { 0 }, -1, true, false, false },
+	{ "which is at home elsewhere", 1, 1, 2, { 0 }, { 1 }, -1, false, false, false },
+	{ "and yields there", 1, 1, 2, { 0 }, { 1 }, -1, false, true, false },
+	{ "two requesters, one thread", 2, 1, 2, { 0, 1 }, { 0 }, -1, false, false, false },
+	{ "two threads, a slow request", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, false, false, false },
+	{ "two that poll, a slow request", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, true, false, false },
+	{ "two at one ring, a slow request", 2, 2, 1, { 0, 0 }, { 0, 0 }, 0, true, false, false },
+	{ "two at one ring that sleep, a slow request", 2, 2, 1, { 0, 0 }, { 0, 0 }, 0, false, false, false },
+	{ "two that yield, a slow request", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, false, true, false },
+	{ "two at one ring that yield, a slow request", 2, 2, 1, { 0, 0 }, { 0, 0 }, 0, false, true, false },
+	{ "two at one ring, a slow request later", 2, 2, 1, { 0, 0 }, { 0, 0 }, 0, false, false, true },
+	{ "two threads, a slow request later", 2, 2, 2, { 0, 0 }, { 0, 1 }, 0, false, false, true },
 };
 
 #define CONFIGS	(sizeof(configs) / sizeof(configs[0]))

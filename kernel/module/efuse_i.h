@@ -302,6 +302,12 @@ void efuse_ring_waited(struct fuse_req *req);
 /* The request ends: its slot is free. */
 void efuse_ring_end(struct fuse_req *req);
 
+/*
+ * After the request was marked as finished, with a full barrier: wake who waits for it,
+ * if anybody sleeps.
+ */
+void efuse_ring_wake(struct fuse_req *req);
+
 /* Whether the unique is one of a request on a ring, if there are rings. */
 static inline bool efuse_is_ring(u64 unique)
 {
@@ -465,6 +471,10 @@ static inline void efuse_ring_waited(struct fuse_req *req)
 }
 
 static inline void efuse_ring_end(struct fuse_req *req)
+{
+}
+
+static inline void efuse_ring_wake(struct fuse_req *req)
 {
 }
 

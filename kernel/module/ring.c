@@ -230,6 +230,16 @@ static void start(struct efuse_rings *rings)
 	spin_unlock(&fiq->lock);
 }
 
+/* Of two that do so at once, one is not known to leave. */
+static void take_replies(struct efuse_ring *ring, bool leaves)
+{
+	if (leaves)
+		WRITE_ONCE(ring->leaver, current);
+	efuse_ring_reap(ring, true);
+	if (leaves)
+		WRITE_ONCE(ring->leaver, NULL);
+}
+
 long efuse_ring_enter(struct fuse_conn *fc, unsigned long arg)
 {
 	const unsigned long flags = EFUSE_ENTER_START | EFUSE_ENTER_COMPLETE |
@@ -248,8 +258,8 @@ long efuse_ring_enter(struct fuse_conn *fc, unsigned long arg)
 	if (!READ_ONCE(fc->iq.connected))
 		return -ENODEV;
 	if (arg & EFUSE_ENTER_COMPLETE)
-		efuse_ring_reap(&rings->ring[index], true);
-	if (arg & EFUSE_ENTER_KICK && efuse_rings_pending(rings))
+		take_replies(&rings->ring[index], arg & EFUSE_ENTER_WAIT);
+	if (arg & EFUSE_ENTER_KICK && efuse_rings_left(rings))
 		efuse_rings_wake(rings, false);
 	return arg & EFUSE_ENTER_WAIT ? efuse_ring_sleep(&rings->ring[home]) : 0;
 }

@@ -65,6 +65,7 @@ struct efuse_sleeper {
 	struct list_head entry;	/* under the ring's lock; empty once woken */
 	struct task_struct *task;
 	bool woken;		/* set under the lock */
+	bool came;		/* and has looked since, or is about to; its own */
 };
 
 /* Who was woken, or need not be: a thread on a core, or one of these. */
@@ -90,11 +91,14 @@ struct efuse_ring {
 	u64 unique;		/* of the last request, without the ring and the slot */
 	unsigned long *free;	/* which slots, a bitmap */
 	struct list_head sleepers;
+	atomic_t coming;	/* of those, woken and not seen to look since */
 
 	struct efuse_ring_slot *slot;
 
 	/* The core, and 1, on which a thread lets others run before it sleeps here; or 0. */
 	unsigned int yielder;
+	/* Who takes the replies and sleeps at once after that; racy, only compared. */
+	struct task_struct *leaver;
 
 	spinlock_t comp_lock ____cacheline_aligned_in_smp;
 	u32 comp_head;		/* replies taken, under comp_lock */
@@ -219,6 +223,9 @@ void efuse_rings_wake_all(struct efuse_rings *rings);
 
 /* Whether there is anything for the server on any ring, after a full barrier. */
 bool efuse_rings_pending(struct efuse_rings *rings);
+
+/* The same, but for what threads that were woken or look for it will take. */
+bool efuse_rings_left(struct efuse_rings *rings);
 
 /*
  * Sleep at the ring until there is something for the server. Returns EFUSE_ENTER_* or

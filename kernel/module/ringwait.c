@@ -11,6 +11,9 @@
  *   a reply             writes comp_tail, looks at need
  *   a requester         raises need, looks at comp_tail
  *
+ * A thread to sleep leaves as many requests of a ring as there are threads that were woken
+ * there and have not looked since, or poll: each takes one before it sleeps again.
+ *
  * Half of that is the server's to keep; the timer finds within two jiffies what one
  * that does not, or a thread that was killed in between, has left. tests/t-ring-model.c
  * tries it all.
@@ -82,6 +85,7 @@ static int wake_locked(struct efuse_ring *ring, bool here)
 		return EFUSE_WOKE_NONE;
 	task = sleeper->task;
 	unlink_locked(ring, sleeper);
+	atomic_inc(&ring->coming);
 	/* It may go, and the thread end: a task is there as long as we hold the lock. */
 	smp_store_release(&sleeper->woken, true);
 	wake_task(task, here);
@@ -104,8 +108,10 @@ int efuse_ring_tell_locked(struct efuse_ring *ring, bool here)
 	/* Nobody else runs on this core: we hold a lock. */
 	if (!efuse_ring_untaken(ring))
 		return EFUSE_WOKE_AWAY;
-	/* It looks again before it sleeps. */
-	return yielder ? cpu_or_runnable(yielder - 1) : wake_locked(ring, here);
+	/* It looks again before it sleeps, and takes one. */
+	if (yielder && ring->sub_tail - READ_ONCE(ring->d->sub_head) == 1)
+		return cpu_or_runnable(yielder - 1);
+	return wake_locked(ring, here);
 }
 
 static int wake_at(struct efuse_ring *ring, bool here)
@@ -158,6 +164,34 @@ bool efuse_rings_pending(struct efuse_rings *rings)
 	return false;
 }
 
+/*
+ * Whether nobody may know of some of them. Who was woken, and who polls, first says that it
+ * is that no more and then looks, or takes one: so whoever still sees it, after the
+ * requests, may leave one to it.
+ */
+static bool is_left(struct efuse_ring *ring)
+{
+	u32 untaken = READ_ONCE(ring->sub_tail) - READ_ONCE(ring->d->sub_head);
+
+	if (!untaken)
+		return false;
+	/* Pairs with what is between the two there. */
+	smp_rmb();
+	return untaken > atomic_read(&ring->coming) + READ_ONCE(ring->d->pollers);
+}
+
+bool efuse_rings_left(struct efuse_rings *rings)
+{
+	unsigned int i;
+
+	/* As above. */
+	smp_mb();
+	for_each_set_bit(i, rings->used, rings->nr)
+		if (is_left(&rings->ring[i]))
+			return true;
+	return false;
+}
+
 /* Nobody who reads the device has it yet. */
 static bool device_pending(struct fuse_iqueue *fiq)
 {
@@ -168,8 +202,20 @@ static bool device_pending(struct fuse_iqueue *fiq)
 
 static long what_is_there(struct efuse_rings *rings)
 {
-	return (efuse_rings_pending(rings) ? EFUSE_ENTER_SUBMITTED : 0) |
+	return (efuse_rings_left(rings) ? EFUSE_ENTER_SUBMITTED : 0) |
 	       (device_pending(&rings->fc->iq) ? EFUSE_ENTER_DEVICE : 0);
+}
+
+/*
+ * Who was woken looks from now on, and is not waited for any more. Between this and its
+ * next look here, or the server's taking of a request, there is a barrier.
+ */
+static void came_back(struct efuse_ring *ring, struct efuse_sleeper *me)
+{
+	if (me->came)
+		return;
+	me->came = true;
+	atomic_dec(&ring->coming);
 }
 
 static void lie_down(struct efuse_ring *ring, struct efuse_sleeper *me)
@@ -185,12 +231,14 @@ static void lie_down(struct efuse_ring *ring, struct efuse_sleeper *me)
 static void get_up(struct efuse_ring *ring, struct efuse_sleeper *me)
 {
 	/* Pairs with the release that follows the waker's last look. */
-	if (smp_load_acquire(&me->woken))
-		return;
-	spin_lock(&ring->lock);
-	if (!list_empty(&me->entry))
-		unlink_locked(ring, me);
-	spin_unlock(&ring->lock);
+	if (!smp_load_acquire(&me->woken)) {
+		spin_lock(&ring->lock);
+		if (!list_empty(&me->entry))
+			unlink_locked(ring, me);
+		spin_unlock(&ring->lock);
+	}
+	if (me->woken)
+		came_back(ring, me);
 }
 
 /*
@@ -200,14 +248,18 @@ static void get_up(struct efuse_ring *ring, struct efuse_sleeper *me)
 static long sleep_until(struct efuse_ring *ring, struct efuse_sleeper *me)
 {
 	struct efuse_rings *rings = ring->rings;
+	bool woken;
 	long there;
 
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 		if (!READ_ONCE(rings->fc->iq.connected))
 			return -ENODEV;
+		woken = READ_ONCE(me->woken);
+		if (woken)
+			came_back(ring, me);
 		there = what_is_there(rings);
-		if (there || READ_ONCE(me->woken))
+		if (there || woken)
 			return there;
 		if (signal_pending(current))
 			return -EINTR;
@@ -240,15 +292,20 @@ static long yield_once(struct efuse_ring *ring)
 	return there;
 }
 
+/* Who was woken and finds that others have taken it all lies down again. */
 static long lie_and_sleep(struct efuse_ring *ring)
 {
 	struct efuse_sleeper me = { .task = current };
 	long ret;
 
-	lie_down(ring, &me);
-	ret = sleep_until(ring, &me);
-	__set_current_state(TASK_RUNNING);
-	get_up(ring, &me);
+	do {
+		me.woken = false;
+		me.came = false;
+		lie_down(ring, &me);
+		ret = sleep_until(ring, &me);
+		__set_current_state(TASK_RUNNING);
+		get_up(ring, &me);
+	} while (!ret);
 	/* Who was woken for something and does not come for it passes it on. */
 	if (ret == -EINTR && me.woken)
 		efuse_rings_wake(ring->rings, false);
@@ -331,6 +388,32 @@ bool efuse_ring_wait(struct fuse_req *req)
 void efuse_ring_waited(struct fuse_req *req)
 {
 	atomic_dec(efuse_word(&req->efuse.ring->k->need));
+}
+
+/*
+ * Whether the requester is to stay on this core: it was here, the thread that has taken
+ * its reply will be asleep at once, and nothing else keeps that. Otherwise the scheduler
+ * would take it to an idle core, and its next request would take the thread there.
+ */
+static bool stays_here(struct efuse_ring *ring, struct task_struct *requester)
+{
+	return READ_ONCE(ring->leaver) == current && !efuse_ring_untaken(ring) &&
+	       task_cpu(requester) == raw_smp_processor_id();
+}
+
+void efuse_ring_wake(struct fuse_req *req)
+{
+	struct wait_queue_entry *entry, *next;
+	unsigned long flags;
+
+	/* The caller's barrier pairs with the one of who prepares to wait. */
+	if (!waitqueue_active(&req->waitq))
+		return;
+	spin_lock_irqsave(&req->waitq.lock, flags);
+	list_for_each_entry_safe(entry, next, &req->waitq.head, entry)
+		entry->func(entry, TASK_NORMAL,
+			    stays_here(req->efuse.ring, entry->private) ? WAKE_HERE : 0, NULL);
+	spin_unlock_irqrestore(&req->waitq.lock, flags);
 }
 
 /* --- what nobody noticed ----------------------------------------------------- */

@@ -12,7 +12,7 @@ both() {
 	"$@" /mnt/p > /tmp/plain.log 2>&1 &
 	plain=$!
 	ok "$both: a mount as it is" soon grep -q ' /mnt/p ' /proc/mounts
-	ok "$both: a mount by rings" serve efuse.channel=ring "$@" /mnt/a
+	ok "$both: a mount by rings" serve "efuse.channel=ring${POLL:+,efuse.poll=$POLL}" "$@" /mnt/a
 }
 neither() {
 	ok "$both: by rings" is "$(stats channel)" ring
