@@ -344,13 +344,13 @@ bench-requests:	## requests per opcode in that machine: plain, with the shim, wi
 
 bench-rings:	## rings on several cores of that machine: polling, scale, mixed load, every cell beside dev
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
-		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_SECONDS=$(or $(VM_SECONDS),1200) VM_ENV='TEST_SECONDS=1100 $(VM_ENV)' \
-		VM_TESTS='$(or $(VM_TESTS),b-rings*)' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_TSC=reliable VM_SECONDS=$(or $(VM_SECONDS),1800) \
+		VM_ENV='TEST_SECONDS=1700 $(VM_ENV)' VM_TESTS='$(or $(VM_TESTS),b-rings*)' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 bench-fio:	## fio in that machine: the stock driver, ours with every path to contents, and the files behind
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
-		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_FIO=1 VM_MEMORY=3G VM_SECONDS=$(or $(VM_SECONDS),1500) \
-		VM_ENV='TEST_SECONDS=1400 $(VM_ENV)' VM_TESTS='b-fio*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && VM_FIO=1 VM_TSC=reliable VM_MEMORY=3G \
+		VM_SECONDS=$(or $(VM_SECONDS),1500) VM_ENV='TEST_SECONDS=1400 $(VM_ENV)' VM_TESTS='b-fio*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 check-dkms:	## dkms(8) builds and installs the driver, in scratch folders (skips without its packages)
 	$(Q)OUT='$(abspath $(O))' KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' VERSION='$(VERSION)' tests/dkms.sh

@@ -49,8 +49,8 @@ fill_root() {
 	mkdir "$root/lib/bpf"
 	find "$OUT/bpf" -name '*.bpf.o' -exec cp {} "$root/lib/bpf" \;
 	# Where they are installed; the tests skip without.
-	for program in gocryptfs bindfs ntfs-3g mkntfs; do
-		f=$(PATH=$PATH:/sbin:/usr/sbin command -v "$program") || continue
+	for program in gocryptfs bindfs ntfs-3g mkntfs sshfs sftp-server; do
+		f=$(PATH=$PATH:/sbin:/usr/sbin:/usr/lib/openssh command -v "$program") || continue
 		install "$f" "$root/bin/$program"
 		with_libraries "$f" | grep '\.so' | while read -r f; do install -D "$f" "$root$f"; done
 	done
@@ -102,9 +102,11 @@ make_initramfs() {
 }
 
 # On a busy machine emulated timers come late, from which the kernel would conclude
-# that there is none, or that time passes many times faster than it does.
+# that there is none, or that time passes many times faster than it does. Unless it is told
+# that the processor's own clock is good (VM_TSC=reliable), every look at the time is a
+# system call that asks an emulated device, one core after the other.
 boot() {
-	local cpu="-accel tcg,thread=multi -smp ${VM_CPUS:=2}" timers="no_timer_check tsc=unstable"
+	local cpu="-accel tcg,thread=multi -smp ${VM_CPUS:=2}" timers="no_timer_check tsc=${VM_TSC:=unstable}"
 	[ "${VM_ICOUNT:-0}" = 0 ] || cpu="-accel tcg -icount shift=0,sleep=off -smp 1" timers=
 	# shellcheck disable=SC2086 # words
 	timeout -k 5 "$VM_SECONDS" nice -n 10 qemu-system-x86_64 -M q35 \

@@ -47,4 +47,15 @@ if [ -e /bin/ntfs-3g ] && [ -e /bin/mkntfs ]; then
 else
 	echo "ok $((n = n + 1)) - ntfs-3g # SKIP ntfs-3g is not installed"
 fi
+# Its replies come from a thread that never reads a request. What it starts as ssh is the
+# other end.
+if [ -e /bin/sshfs ] && [ -e /bin/sftp-server ]; then
+	printf '#!/bin/sh\nexec /bin/sftp-server\n' > /tmp/ssh
+	chmod 755 /tmp/ssh
+	NOCACHE=dir_cache=no,attr_timeout=0,entry_timeout=0,negative_timeout=0
+	exercised "sshfs" sshfs -f -o ssh_command=/tmp/ssh,$NOCACHE here:/tmp/back /mnt/a
+	exercised "sshfs -s" sshfs -f -s -o ssh_command=/tmp/ssh here:/tmp/back /mnt/a
+else
+	echo "ok $((n = n + 1)) - sshfs # SKIP sshfs or sftp-server is not installed"
+fi
 echo "1..$n"
