@@ -244,7 +244,7 @@ static int ring_start(struct session *s)
 		ring_stop(s);
 		return err;
 	}
-	r->device_ready = 1;		/* something may have come before */
+	r->device_left = 1;		/* something may have come before */
 	s->stats->payload_size = r->slot_size;
 	for (unsigned int i = 0; i < r->count; i++)
 		count_set(&ring_block(r, i)->entries, r->depth);

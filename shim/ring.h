@@ -82,7 +82,7 @@ struct rings {
 	pthread_mutex_t lock;
 	unsigned int workers;		/* atomic; written under the lock */
 	uint32_t device_seen;		/* of what was queued on the device; atomic */
-	int device_ready;		/* it may have something; atomic */
+	int device_left;		/* of those, not read yet, or nearly; atomic */
 	int dead;			/* atomic */
 	struct callers callers;
 };

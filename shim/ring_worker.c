@@ -218,16 +218,32 @@ static ssize_t from_ring(struct rings *r, struct ring_worker *w, unsigned int ri
 /* Whether the device may have something: also when more was queued since we looked. */
 static bool device_has(struct rings *r)
 {
-	return __atomic_load_n(&r->device_ready, __ATOMIC_RELAXED) ||
+	return __atomic_load_n(&r->device_left, __ATOMIC_RELAXED) > 0 ||
 	       __atomic_load_n(&r->ring[0].kernel->device_tail, __ATOMIC_ACQUIRE) !=
 	       __atomic_load_n(&r->device_seen, __ATOMIC_RELAXED);
 }
 
+/* What was queued is seen before the read, so what is queued in between is not missed. */
+static void device_look(struct rings *r)
+{
+	uint32_t tail = __atomic_load_n(&r->ring[0].kernel->device_tail, __ATOMIC_ACQUIRE);
+	uint32_t seen = __atomic_exchange_n(&r->device_seen, tail, __ATOMIC_SEQ_CST);
+
+	__atomic_add_fetch(&r->device_left, (int)(tail - seen), __ATOMIC_RELAXED);
+}
+
 /*
- * FORGET, INTERRUPT, what did not fit, and what no slot was free for. The flag is
- * lowered, and what was queued is seen, before the read; the flag is raised again
- * unless there was nothing. So what is queued in between is not missed.
+ * Several FORGETs come at once, so what is counted may be too much; where threads meet
+ * here, too little. Nothing is left for long: a read that finds nothing sets it right, and
+ * the driver tells whoever goes to sleep.
  */
+static void device_taken(struct rings *r)
+{
+	if (__atomic_sub_fetch(&r->device_left, 1, __ATOMIC_RELAXED) < 0)
+		__atomic_store_n(&r->device_left, 0, __ATOMIC_RELAXED);
+}
+
+/* FORGET, INTERRUPT, what did not fit, and what no slot was free for. */
 static ssize_t from_device(struct rings *r, struct ring_worker *w, void *buf, size_t size)
 {
 	struct session *s = w->reader.session;
@@ -236,17 +252,17 @@ static ssize_t from_device(struct rings *r, struct ring_worker *w, void *buf, si
 	if (!device_has(r))
 		return 0;
 	ring_owed(r, w);
-	__atomic_store_n(&r->device_ready, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&r->device_seen,
-			 __atomic_load_n(&r->ring[0].kernel->device_tail, __ATOMIC_ACQUIRE),
-			 __ATOMIC_SEQ_CST);
+	device_look(r);
 	w->calls++;
 	len = syscall(__NR_read, r->devfd, buf, size);
 	if (len < 0 && (errno == ENODEV || errno == ECONNABORTED))
 		ring_dead(r);
-	if (len < 0 && errno != EINTR && errno != ENOENT)
+	if (len < 0 && errno != EINTR && errno != ENOENT) {
+		__atomic_store_n(&r->device_left, 0, __ATOMIC_RELAXED);
 		return errno == EINVAL ? -EINVAL : 0;
-	__atomic_store_n(&r->device_ready, 1, __ATOMIC_RELAXED);
+	}
+	if (len >= 0 || errno == ENOENT)
+		device_taken(r);
 	if (len < (ssize_t)sizeof(struct fuse_in_header))
 		return 0;
 	dev_note(s, buf);
@@ -420,7 +436,7 @@ static int sleep_in_driver(struct rings *r, struct ring_worker *w)
 	w->owed = 0;
 	w->calls++;
 	if (ret > 0 && ret & EFUSE_ENTER_DEVICE)
-		__atomic_store_n(&r->device_ready, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&r->device_left, 1, __ATOMIC_RELAXED);
 	if (ret == -ENODEV)
 		ring_dead(r);
 	count_add(&r->session->stats->sleeps, 1);

@@ -87,7 +87,7 @@ slow_start() {
 # shellcheck disable=SC2086 # two
 slow_end() { kill $slow; sleep 0.2; }
 
-ok "mixed load: a mount" serve efuse.channel=ring fs-mem -f /mnt/a
+ok "mixed load: a mount" serve "efuse.channel=ring,efuse.poll=$POLL" fs-mem -f /mnt/a
 echo 1 > /mnt/a/file
 echo 1 > /mnt/a/delay-50
 for round in $(seq "$ROUNDS"); do
