@@ -2,8 +2,8 @@
 /*
  * data.c - contents on their way between a file and a caller's own memory: the READs
  * and WRITEs that do not go through the page cache, which a policy may answer, or a
- * file that the server named (direct.c). Where both may, choose.c says which, and the
- * policy is told that it need not.
+ * file that the server named (direct.c), or that are written there. Where both may answer,
+ * choose.c says which, and the policy is told that it need not.
  *
  * What a policy remembers of them must be what the server has said or got. The
  * caller can change its memory at any time, also between the two, so such memory is
@@ -246,7 +246,22 @@ static bool read_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_
 	return true;
 }
 
-/* As efuse_data_begin(); b is what a READ may be read from, or NULL. */
+/* As if the server had: the policy sees the WRITE's end, and contents in pages of ours. */
+static bool write_direct(struct fuse_mount *fm, struct efuse_backing *b, struct fuse_io_args *ia,
+			 ssize_t *ret)
+{
+	struct fuse_args *args = &ia->ap.args;
+
+	if (!b || !efuse_direct_write(b, ia, ret))
+		return false;
+	if (efuse_attached(&fm->fc->efuse))
+		efuse_replied(&invalid_mnt_idmap, fm, args, 0);
+	if (args->efuse.bounce)
+		bounce_end(ia, args->efuse.bounce, *ret);
+	return true;
+}
+
+/* As efuse_data_begin(); b is what it may be read from, or written to, or NULL. */
 static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_backing *b,
 		  ssize_t *ret)
 {
@@ -277,16 +292,23 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 		*ret = verdict;
 		return true;
 	}
-	if (read_direct(b, ia, ret))
+	if (args->opcode == FUSE_READ && read_direct(b, ia, ret))
 		return true;
 	if ((p.watch || head) && has_pages(args))
 		bounce_begin(ia, head);
-	return false;
+	return args->opcode == FUSE_WRITE && write_direct(fm, b, ia, ret);
+}
+
+/* The file that it may be written to, with a reference, or NULL. */
+static struct efuse_backing *file_to_write(struct fuse_mount *fm, struct fuse_io_args *ia)
+{
+	return READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia) : NULL;
 }
 
 bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
 {
-	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) : NULL;
+	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) :
+								    file_to_write(fm, ia);
 	bool answered = begin(fm, ia, b, ret);
 
 	if (b)
@@ -300,10 +322,12 @@ static noinline ssize_t end(struct fuse_io_args *ia, ssize_t ret)
 
 	if (b)
 		ret = bounce_end(ia, b, ret);
-	if (ia->ap.args.opcode != FUSE_READ || !ia->read.choice.state)
+	if (ia->ap.args.opcode == FUSE_READ && !ia->read.choice.state)
 		return ret;
 	if (ret >= 0)
 		efuse_direct_compared(ia);
+	if (ia->ap.args.opcode != FUSE_READ)
+		return ret;
 	efuse_chosen(ia, asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
 		     ret < 0 ? ret : ia->ap.args.out_args[0].size, false);
 	return ret;

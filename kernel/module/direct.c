@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * direct.c - READs answered from the file that the server itself reads: one that it has
- * open and has named for what an OPEN opened.
+ * open and has named for what an OPEN opened. WRITEs to it are in directwrite.c.
  *
  * The server could give its clients every byte of that file, with its own read(2), and
  * so nothing is given away here: the file is one that a holder of the device had open
@@ -18,48 +18,19 @@
  * their locks, before it empties the list, so nothing is listed after that.
  */
 #include "../fuse_i.h"
+#include "backing.h"
 #include "chooser.h"
 #include "direct.h"
+#include "policy.h"
 
-#include <linux/bvec.h>
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/ioprio.h>
+#include <linux/log2.h>
 #include <linux/magic.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uio.h>
 #include <linux/xarray.h>
-
-#define FEW_PAGES	4	/* of a request, that need no memory */
-
-/* The files of a connection. */
-struct efuse_directs {
-	spinlock_t lock;	/* of all below, and of what open files are read from */
-	struct list_head files;
-	u32 count;
-	u32 state;		/* EFUSE_DIRECT_ASK, _ON, _OFF; read without the lock */
-	u64 reads;	/* of files that are not held any more */
-	u64 bytes;
-};
-
-struct efuse_backing {
-	refcount_t count;
-	struct rcu_head rcu;
-	struct file *file;
-	const struct cred *cred;
-	/* What the file was like when it was named. */
-	loff_t size;
-	struct timespec64 mtime;
-
-	struct list_head entry;		/* these under the lock */
-	struct efuse_file *ef;
-	u64 nodeid;
-
-	bool compared;		/* the server has read from it once */
-	atomic_t turn;
-	atomic64_t reads;
-	atomic64_t bytes;
-};
 
 /* --- which file ----------------------------------------------------------- */
 
@@ -76,16 +47,24 @@ static bool is_kept(const struct inode *inode)
 	       (sb->s_type->fs_flags & FS_REQUIRES_DEV || sb->s_magic == TMPFS_MAGIC);
 }
 
-static int file_check(const struct file *file)
+static bool can_write(const struct file *file)
+{
+	return file->f_mode & FMODE_WRITE && file->f_mode & FMODE_CAN_WRITE &&
+	       file->f_op->write_iter;
+}
+
+/* writes: WRITEs may go there, if it can be written. */
+static int file_check(const struct file *file, bool writes)
 {
 	const struct inode *inode = file_inode(file);
+	bool can_read = file->f_mode & FMODE_CAN_READ && file->f_op->read_iter;
 
-	if (!(file->f_mode & FMODE_READ))
+	if (!(file->f_mode & (writes ? FMODE_READ | FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
 	if (inode->i_sb->s_magic == FUSE_SUPER_MAGIC)
 		return -ELOOP;
-	if (!S_ISREG(inode->i_mode) || !is_kept(inode) || !file->f_op->read_iter ||
-	    !(file->f_mode & FMODE_CAN_READ) || READ_ONCE(file->f_flags) & O_DIRECT)
+	if (!S_ISREG(inode->i_mode) || !is_kept(inode) ||
+	    !(can_read || (writes && can_write(file))) || READ_ONCE(file->f_flags) & O_DIRECT)
 		return -EINVAL;
 	return inode->i_nlink > 1 ? -EMLINK : 0;
 }
@@ -102,7 +81,7 @@ static void backing_put(struct efuse_backing *b)
 }
 
 /* With the reference of the list. Returns an ERR_PTR() on error. */
-static struct efuse_backing *backing_new(int fd)
+static struct efuse_backing *backing_new(int fd, bool writes)
 {
 	/* Not those with O_PATH. */
 	struct file *file = fget(fd);
@@ -111,7 +90,7 @@ static struct efuse_backing *backing_new(int fd)
 
 	if (!file)
 		return ERR_PTR(-EBADF);
-	err = file_check(file);
+	err = file_check(file, writes);
 	b = err ? NULL : kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	if (!b) {
 		fput(file);
@@ -122,6 +101,7 @@ static struct efuse_backing *backing_new(int fd)
 	b->cred = get_current_cred();
 	b->size = i_size_read(file_inode(file));
 	b->mtime = inode_get_mtime(file_inode(file));
+	b->limit = writes && can_write(file) ? rlimit(RLIMIT_FSIZE) : 0;
 	return b;
 }
 
@@ -165,8 +145,9 @@ static void remove_locked(struct efuse_directs *d, struct efuse_backing *b)
 	RCU_INIT_POINTER(b->ef->backing, NULL);
 	list_del(&b->entry);
 	d->count--;
-	d->reads += atomic64_read(&b->reads);
-	d->bytes += atomic64_read(&b->bytes);
+	d->reads += atomic64_read(&b->reads.done);
+	d->bytes += atomic64_read(&b->reads.bytes);
+	d->written += atomic64_read(&b->writes.done);
 }
 
 /* fput() leaves what may sleep to others. */
@@ -212,28 +193,32 @@ static int add(struct efuse_directs *d, struct efuse_backing *b, struct fuse_fil
 struct named {
 	struct efuse_directs *directs;
 	struct efuse_backing *backing;
+	u64 node;	/* of a CREATE; otherwise 0 */
 };
 
-/* Whoever waits for the OPEN keeps what it opens. A connection without a sb has no nodes. */
+/* Whoever waits for the request keeps what it opens. A connection without a sb has no nodes. */
 static int name_for(struct fuse_req *req, void *arg)
 {
 	struct named *named = arg;
 	struct fuse_args *args = req->args;
 
-	if (args->opcode != FUSE_OPEN || !req->fm->sb)
+	if (args->opcode != (named->node ? FUSE_CREATE : FUSE_OPEN) || !req->fm->sb)
 		return -EINVAL;
-	return add(named->directs, named->backing, args->efuse.opened, args->nodeid);
+	return add(named->directs, named->backing, args->efuse.opened,
+		   named->node ?: args->nodeid);
 }
 
-static int name_file(struct fuse_dev *fud, struct efuse_directs *d, int fd, u64 unique)
+static int name_file(struct fuse_dev *fud, struct efuse_directs *d,
+		     const struct efuse_direct *direct)
 {
+	u64 unique = direct->unique;
 	struct fuse_pqueue *fpq = efuse_is_ring(unique) ? efuse_ring_pq(fud, unique) : &fud->pq;
-	struct named named = { .directs = d };
+	struct named named = { .directs = d, .node = direct->node };
 	int err;
 
 	if (READ_ONCE(d->state) == EFUSE_DIRECT_OFF)
 		return -ECANCELED;
-	named.backing = backing_new(fd);
+	named.backing = backing_new(direct->fd, direct->flags & EFUSE_DIRECT_WRITES);
 	if (IS_ERR(named.backing))
 		return PTR_ERR(named.backing);
 	err = fuse_dev_with_request(fpq, unique, name_for, &named);
@@ -242,7 +227,7 @@ static int name_file(struct fuse_dev *fud, struct efuse_directs *d, int fd, u64 
 	return err;
 }
 
-static int decide(struct efuse_directs *d, u32 state)
+static int decide(struct efuse_directs *d, u32 state, bool writes)
 {
 	int err = 0;
 
@@ -251,8 +236,10 @@ static int decide(struct efuse_directs *d, u32 state)
 		remove_all_locked(d);
 	else if (d->state == EFUSE_DIRECT_OFF)
 		err = -ECANCELED;
-	if (!err)
+	if (!err) {
 		WRITE_ONCE(d->state, state);
+		WRITE_ONCE(d->writes, writes);
+	}
 	spin_unlock(&d->lock);
 	return err;
 }
@@ -266,9 +253,11 @@ static void fill_in(struct efuse_directs *d, struct efuse_direct *direct)
 	direct->files = d->count;
 	direct->reads = d->reads;
 	direct->bytes = d->bytes;
+	direct->writes = d->written;
 	list_for_each_entry(b, &d->files, entry) {
-		direct->reads += atomic64_read(&b->reads);
-		direct->bytes += atomic64_read(&b->bytes);
+		direct->reads += atomic64_read(&b->reads.done);
+		direct->bytes += atomic64_read(&b->reads.bytes);
+		direct->writes += atomic64_read(&b->writes.done);
 	}
 	spin_unlock(&d->lock);
 }
@@ -281,15 +270,18 @@ int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct)
 	if (!d)
 		return -ENOMEM;
 	if (direct->what == EFUSE_DIRECT_FILE)
-		err = name_file(fud, d, direct->fd, direct->unique);
+		err = name_file(fud, d, direct);
 	else if (direct->what != EFUSE_DIRECT_ASK)
-		err = decide(d, direct->what);
+		err = decide(d, direct->what, direct->flags & EFUSE_DIRECT_WRITES);
+	/* What was written to files is not what the server would say. */
+	if (direct->what == EFUSE_DIRECT_OFF)
+		efuse_ops_renew(fud->fc);
 	if (!err)
 		fill_in(d, direct);
 	return err;
 }
 
-/* --- reading -------------------------------------------------------------- */
+/* --- whether it is the same ------------------------------------------------ */
 
 /*
  * Whether both are one file, as far as it can be seen. Who may set sizes and times of
@@ -303,18 +295,66 @@ static bool looks_alike(const struct inode *backing, const struct inode *inode)
 	       uid_eq(backing->i_uid, inode->i_uid) && gid_eq(backing->i_gid, inode->i_gid);
 }
 
+/*
+ * Whether what the server is told is in its files once it has answered. What a node was told
+ * through writeback is with us, and its times and size are too.
+ */
+static bool hands_through(const struct fuse_conn *fc)
+{
+	return READ_ONCE(fc->efuse.directs->writes) && !fc->writeback_cache;
+}
+
+/* Whether nothing happened since it was named, to the node or to the file. */
+static bool is_untouched(const struct efuse_backing *b, struct inode *inode)
+{
+	const struct inode *backing = file_inode(b->file);
+	struct timespec64 mtime = inode_get_mtime(backing);
+
+	return !READ_ONCE(get_fuse_inode(inode)->efuse.written) &&
+	       i_size_read(backing) == b->size && timespec64_equal(&mtime, &b->mtime);
+}
+
 /* Whether the server would read there what it has. */
 static bool is_same(const struct efuse_backing *b, struct inode *inode)
 {
 	const struct inode *backing = file_inode(b->file);
 	struct timespec64 mtime = inode_get_mtime(backing), node = inode_get_mtime(inode);
-	loff_t size = i_size_read(backing);
 
-	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) && size == i_size_read(inode) &&
-	       size == b->size && timespec64_equal(&mtime, &b->mtime) &&
+	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) &&
+	       (hands_through(get_fuse_conn(inode)) || is_untouched(b, inode)) &&
+	       i_size_read(backing) == i_size_read(inode) &&
 	       timespec64_equal(&mtime, &node) && looks_alike(backing, inode) &&
 	       backing->i_nlink <= 1 && !(READ_ONCE(b->file->f_flags) & O_DIRECT);
 }
+
+/*
+ * The same, and if it is not, whether it is by what the server says now: it may have written
+ * to the file itself, or somebody has behind it. It is asked at once, and less and less
+ * often while that does not help; not at all if what it said before still holds, or for who
+ * does not wait. Without EFUSE_DIRECT_WRITES nothing would be the same again.
+ */
+static bool is_same_now(struct efuse_backing *b, struct fuse_io_args *ia)
+{
+	struct file *file = ia->io->iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	u32 misses;
+
+	if (is_same(b, inode)) {
+		if (unlikely(atomic_read(&b->misses)))
+			atomic_set(&b->misses, 0);
+		return true;
+	}
+	if (ia->io->async || !hands_through(get_fuse_conn(inode)) ||
+	    READ_ONCE(get_fuse_inode(inode)->efuse.changes))
+		return false;
+	misses = atomic_inc_return(&b->misses);
+	if (!is_power_of_2(misses) && misses % EFUSE_DIRECT_TURN)
+		return false;
+	return !fuse_update_attributes(inode, file, STATX_BASIC_STATS & ~STATX_ATIME) &&
+	       is_same(b, inode);
+}
+
+/* --- reading -------------------------------------------------------------- */
 
 /* From pos on to the iterator. Returns bytes, fewer than wanted at the end of the file. */
 static ssize_t read_file(struct efuse_backing *b, loff_t pos, struct iov_iter *to)
@@ -336,69 +376,69 @@ static ssize_t read_file(struct efuse_backing *b, loff_t pos, struct iov_iter *t
 	return ret < 0 ? ret : done;
 }
 
-static ssize_t read_to_pages(struct efuse_backing *b, struct fuse_args_pages *ap,
-			     loff_t pos, u32 size)
+int efuse_range_begin(struct efuse_range *r, struct fuse_args_pages *ap, void *memory,
+		      u32 size, unsigned int dir)
 {
-	struct bio_vec few[FEW_PAGES], *vec = few;
-	struct iov_iter to;
-	ssize_t ret;
-
+	r->vec = r->few;
+	if (memory) {
+		r->kvec = (struct kvec){ .iov_base = memory, .iov_len = size };
+		iov_iter_kvec(&r->iter, dir, &r->kvec, 1, size);
+		return 0;
+	}
 	if (ap->num_pages > FEW_PAGES)
-		vec = kmalloc_array(ap->num_pages, sizeof(*vec), GFP_KERNEL | __GFP_NOWARN);
-	if (!vec)
+		r->vec = kmalloc_array(ap->num_pages, sizeof(*r->vec), GFP_KERNEL | __GFP_NOWARN);
+	if (!r->vec)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < ap->num_pages; i++)
-		bvec_set_page(&vec[i], ap->pages[i], ap->descs[i].length, ap->descs[i].offset);
-	iov_iter_bvec(&to, ITER_DEST, vec, ap->num_pages, size);
-	ret = read_file(b, pos, &to);
-	if (vec != few)
-		kfree(vec);
-	return ret;
+		bvec_set_page(&r->vec[i], ap->pages[i], ap->descs[i].length, ap->descs[i].offset);
+	iov_iter_bvec(&r->iter, dir, r->vec, ap->num_pages, size);
+	return 0;
 }
 
-static ssize_t read_to_memory(struct efuse_backing *b, struct fuse_args *args, loff_t pos, u32 size)
+void efuse_range_end(struct efuse_range *r)
 {
-	struct kvec vec = { .iov_base = args->out_args[0].value, .iov_len = size };
-	struct iov_iter to;
-
-	iov_iter_kvec(&to, ITER_DEST, &vec, 1, size);
-	return read_file(b, pos, &to);
+	if (r->vec != r->few)
+		kfree(r->vec);
 }
 
 /* What the file says, which was as it had been, if it is so still. Otherwise -errno. */
 static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode)
 {
-	struct fuse_args_pages *ap = &ia->ap;
-	loff_t pos = ia->read.in.offset;
-	u32 size = ia->read.in.size;
+	struct fuse_args *args = &ia->ap.args;
+	struct efuse_range range;
 	ssize_t ret;
 
-	if (ap->args.invalidate_vmap)
+	if (args->invalidate_vmap)
 		return -EAGAIN;
-	ret = ap->args.out_pages ? read_to_pages(b, ap, pos, size) :
-				   read_to_memory(b, &ap->args, pos, size);
+	ret = efuse_range_begin(&range, &ia->ap, args->out_pages ? NULL : args->out_args[0].value,
+				ia->read.in.size, ITER_DEST);
+	if (ret)
+		return ret;
+	ret = read_file(b, ia->read.in.offset, &range.iter);
+	efuse_range_end(&range);
 	/* An end that was read is one of the file as it was. */
 	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
 }
 
-/*
- * The first, and all that begin before that one is answered, so that nothing is ever
- * read that was never compared, and some later.
- */
-static bool is_servers_turn(struct efuse_backing *b)
+bool efuse_is_servers_turn(struct efuse_turns *turns)
 {
-	return (u32)atomic_fetch_inc(&b->turn) % EFUSE_DIRECT_TURN == 0 || !READ_ONCE(b->compared);
+	return (u32)atomic_fetch_inc(&turns->turn) % EFUSE_DIRECT_TURN == 0 ||
+	       !READ_ONCE(turns->compared);
 }
 
 void efuse_direct_compared(struct fuse_io_args *ia)
 {
 	struct fuse_file *ff = ia->io->iocb->ki_filp->private_data;
 	struct efuse_backing *b;
+	struct efuse_turns *turns;
 
 	rcu_read_lock();
 	b = rcu_dereference(ff->efuse.backing);
-	if (b && !READ_ONCE(b->compared))
-		WRITE_ONCE(b->compared, true);
+	if (b) {
+		turns = ia->ap.args.opcode == FUSE_WRITE ? &b->writes : &b->reads;
+		if (!READ_ONCE(turns->compared))
+			WRITE_ONCE(turns->compared, true);
+	}
 	rcu_read_unlock();
 }
 
@@ -407,12 +447,13 @@ struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia)
 	struct file *file = ia->io->iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
 	struct efuse_directs *d = READ_ONCE(ff->fm->fc->efuse.directs);
+	bool writes = ia->ap.args.opcode == FUSE_WRITE;
 	struct efuse_backing *b;
 
-	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON)
+	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON || (writes && !hands_through(ff->fm->fc)))
 		return NULL;
 	b = backing_get(&ff->efuse);
-	if (b && !is_same(b, file_inode(file))) {
+	if (b && ((writes && !efuse_direct_may_write(b, ia)) || !is_same_now(b, ia))) {
 		backing_put(b);
 		return NULL;
 	}
@@ -431,7 +472,7 @@ u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size)
 	u64 first = pos >> PAGE_SHIFT, more = ((pos + max(size, 1U) - 1) >> PAGE_SHIFT) - first;
 	u32 step = more ? 1 : CHOOSER_CACHED, there = 0;
 
-	if (READ_ONCE(mapping->nrpages) >= DIV_ROUND_UP(b->size, PAGE_SIZE))
+	if (READ_ONCE(mapping->nrpages) >= DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE))
 		return CHOOSER_CACHED;
 
 	for (u32 i = 0; i < CHOOSER_CACHED; i += step) {
@@ -446,12 +487,12 @@ bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t
 {
 	ssize_t got = -EAGAIN;
 
-	if (!is_servers_turn(b))
+	if (!efuse_is_servers_turn(&b->reads))
 		got = read_same(b, ia, file_inode(ia->io->iocb->ki_filp));
 	if (got < 0)
 		return false;
-	atomic64_inc(&b->reads);
-	atomic64_add(got, &b->bytes);
+	atomic64_inc(&b->reads.done);
+	atomic64_add(got, &b->reads.bytes);
 	ia->ap.args.out_args[0].size = got;
 	/* The server has it read, so its access time is another. */
 	ia->io->asked = true;

@@ -72,7 +72,7 @@ struct efuse_args {
 	union {
 		/* Contents: what is the caller's of them, or NULL. */
 		struct efuse_bounce *bounce;
-		/* An OPEN: what is being opened. Stays until the request has ended. */
+		/* An OPEN or CREATE: what is being opened. Stays until the request has ended. */
 		struct fuse_file *opened;
 	};
 	/* By efuse_data_begin() already. */
@@ -117,8 +117,10 @@ struct efuse_choice {
 /* The part of an inode that is ours. */
 struct efuse_inode {
 #ifdef CONFIG_FUSE_EFUSE
-	/* What the server has may differ from what its files have. Never taken back. */
+	/* What the server has may differ from what its files have. Never taken back, */
 	bool changes;
+	/* as this, which it may unless it hands through what it is told. */
+	bool written;
 	/* Which way its contents are read, NULL for no choice so far. */
 	struct efuse_chooser *chooser;
 #endif
@@ -228,8 +230,8 @@ static inline bool efuse_takes_data(const struct efuse_conn *conn)
 }
 
 /*
- * Offer a READ or WRITE of a caller's own memory to the connection's policy, and a READ
- * to the file that the server named for what is open. Returns
+ * Offer a READ or WRITE of a caller's own memory to the connection's policy, and to the
+ * file that the server named for what is open. Returns
  * true if it is answered, with the bytes or -errno in *ret, and the size of the reply
  * set. Otherwise it is to be sent as it is then, which may not be as it was, and
  * efuse_data_end() must follow whatever comes of it. May sleep.
@@ -242,21 +244,31 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
  */
 ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret);
 
-/* An OPEN of a file is going to be sent: the server may name one of its own for it. */
+/* An OPEN or CREATE of a file is going to be sent: the server may name one of its own for it. */
 static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *ff)
 {
 	args->opened = ff;
 }
 
 /*
- * Somebody may change the file through this mount, or the server says it has changed:
- * no READ is answered without the server any more. To be called before the server can
- * have accepted a change, so that who knows of that finds it here.
+ * The server was told something that is not known here, or says the file has changed: no
+ * READ is answered without it any more. To be called before the server can have
+ * accepted a change, so that who knows of that finds it here.
  */
 static inline void efuse_changes(struct efuse_inode *ei)
 {
 	if (!READ_ONCE(ei->changes))
 		WRITE_ONCE(ei->changes, true);
+}
+
+/*
+ * Somebody may write the file through this mount, or change its attributes: the same, unless
+ * the server is known to hand that through.
+ */
+static inline void efuse_written(struct efuse_inode *ei)
+{
+	if (!READ_ONCE(ei->written))
+		WRITE_ONCE(ei->written, true);
 }
 
 /* The inode is freed. */
@@ -430,6 +442,10 @@ static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *f
 }
 
 static inline void efuse_changes(struct efuse_inode *ei)
+{
+}
+
+static inline void efuse_written(struct efuse_inode *ei)
 {
 }
 

@@ -185,11 +185,12 @@ static long ioctl_ring_enter(struct file *file, unsigned long arg)
 static int direct_check(const struct efuse_direct *direct)
 {
 	bool names = direct->what == EFUSE_DIRECT_FILE;
+	u32 flags = names || direct->what == EFUSE_DIRECT_ON ? EFUSE_DIRECT_WRITES : 0;
 
-	if (direct->flags || direct->what > EFUSE_DIRECT_OFF ||
+	if (direct->flags & ~flags || direct->what > EFUSE_DIRECT_OFF ||
 	    (!names && (direct->fd || direct->unique)) || direct->state || direct->files ||
-	    direct->reads || direct->bytes ||
-	    memchr_inv(direct->reserved, 0, sizeof(direct->reserved)))
+	    direct->reads || direct->bytes || direct->writes ||
+	    (direct->node && !(names && direct->flags)))
 		return -EINVAL;
 	return 0;
 }

@@ -121,6 +121,14 @@ void efuse_ops_chosen(struct fuse_conn *fc, char *name, u64 *param)
 	mutex_unlock(&policy_mutex);
 }
 
+void efuse_ops_renew(struct fuse_conn *fc)
+{
+	mutex_lock(&policy_mutex);
+	if (rcu_access_pointer(fc->efuse.policy))
+		renumber_locked(&fc->efuse);
+	mutex_unlock(&policy_mutex);
+}
+
 /* Nobody can be asking: a request holds a reference to its connection. */
 void efuse_conn_uninit(struct fuse_conn *fc)
 {

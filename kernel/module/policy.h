@@ -66,6 +66,9 @@ int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param);
  */
 void efuse_ops_chosen(struct fuse_conn *fc, char *name, u64 *param);
 
+/* Have the policy of fc, which the caller keeps alive, know nothing of it. May sleep. */
+void efuse_ops_renew(struct fuse_conn *fc);
+
 /* Call the policy's slot for a connection that begins or ends. May sleep. */
 void efuse_answer_mount(struct fuse_conn *fc);
 void efuse_answer_unmount(struct fuse_conn *fc);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * t-backing.c - EFUSE_IOC_DIRECT, by a server without a library that names a file for
- * what it opens: who answers which READ, good and bad files and requests, what ends it.
- * The server says other bytes than the file holds, so that it is seen who has answered.
+ * what it opens: who answers which READ and does which WRITE, good and bad files and
+ * requests, what ends it. The server says other bytes than the file holds, and writes
+ * none, so that it is seen who it was.
  */
 #include <fcntl.h>
 #include <linux/efuse.h>
@@ -42,12 +43,17 @@ static struct order {
 	int fd;			/* named if there is no path; 0: nothing is named */
 	uint64_t off_unique;	/* added to the request's unique */
 	bool twice, at_read;
+	uint32_t flag;		/* EFUSE_DIRECT_WRITES */
+	uint64_t node;		/* a CREATE: what it is named for; nothing is there before */
+	bool follow;		/* the size that attributes have is the file's */
+	bool parallel;		/* several may write at once */
 	int error;		/* the reply */
 	uint64_t off_size;	/* added to the size that attributes have, */
 	time_t off_time;	/* to the time, */
 	uint32_t off_uid;	/* and to the owner */
 	int got;		/* of the call */
 	unsigned long reads;	/* READs served */
+	unsigned long writes;	/* WRITEs */
 } *order;
 
 static int dev = -1;
@@ -61,8 +67,13 @@ static struct {
 	union {
 		struct fuse_init_out init;
 		struct fuse_entry_out entry;
+		struct {
+			struct fuse_entry_out entry;
+			struct fuse_open_out open;
+		} create;
 		struct fuse_attr_out attr;
 		struct fuse_open_out open;
+		struct fuse_write_out write;
 		char data[REQUEST];
 	};
 } out;
@@ -75,7 +86,10 @@ static int direct(int fd, struct efuse_direct *d)
 
 static void name_file(uint64_t unique)
 {
-	struct efuse_direct d = { .what = EFUSE_DIRECT_FILE, .unique = unique + order->off_unique };
+	struct efuse_direct d = {
+		.what = EFUSE_DIRECT_FILE, .unique = unique + order->off_unique, .flags = order->flag,
+		.node = order->node,
+	};
 	int fd = order->path[0] ? open(order->path, order->flags | O_CLOEXEC) : -1;
 
 	if (order->path[0] && fd < 0) {
@@ -99,12 +113,15 @@ static struct fuse_attr attr_of(uint64_t node)
 	if (order->fd ? fstat(order->fd, &st) : stat(BACKING, &st))
 		st.st_mtim.tv_sec = 0;
 	return (struct fuse_attr){
-		.ino = node, .nlink = 1, .size = node == FUSE_ROOT_ID ? 0 : SIZE + order->off_size,
+		.ino = node, .nlink = 1,
+		.size = node == FUSE_ROOT_ID ? 0 :
+			(order->follow ? (uint64_t)st.st_size : SIZE) + order->off_size,
 		.mtime = (uint64_t)(st.st_mtim.tv_sec + order->off_time),
 		.mtimensec = (uint32_t)st.st_mtim.tv_nsec,
 		.ctime = (uint64_t)st.st_ctim.tv_sec, .ctimensec = (uint32_t)st.st_ctim.tv_nsec,
 		.uid = st.st_uid + order->off_uid, .gid = st.st_gid,
-		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0600,
+		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 :
+			S_IFREG | (order->follow ? st.st_mode & 07777 : 0600),
 	};
 }
 
@@ -117,13 +134,45 @@ static size_t answer_read(const struct fuse_read_in *in, uint64_t unique)
 	return in->offset >= SIZE ? 0 : in->size > SIZE - in->offset ? SIZE - in->offset : in->size;
 }
 
+/* As if all had been written. */
+static size_t answer_write(const struct fuse_write_in *in)
+{
+	__atomic_fetch_add(&order->writes, 1, __ATOMIC_SEQ_CST);
+	out.write = (struct fuse_write_out){ .size = in->size };
+	return sizeof(out.write);
+}
+
 static size_t answer_open(const struct fuse_in_header *in)
 {
 	if ((order->path[0] || order->fd) && !order->at_read && in->nodeid != NODE(NODES - 1))
 		name_file(in->unique);
 	out.header.error = -order->error;
 	out.open = (struct fuse_open_out){ .open_flags = FOPEN_DIRECT_IO };
+	if (order->parallel)
+		out.open.open_flags |= FOPEN_PARALLEL_DIRECT_WRITES;
 	return order->error ? 0 : sizeof(out.open);
+}
+
+static size_t answer_lookup(const unsigned char *name)
+{
+	if (order->node) {
+		out.header.error = -ENOENT;
+		return 0;
+	}
+	out.entry = (struct fuse_entry_out){ .nodeid = NODE(*name - '0') };
+	out.entry.attr = attr_of(out.entry.nodeid);
+	return sizeof(out.entry);
+}
+
+static size_t answer_create(const unsigned char *name, uint64_t unique)
+{
+	uint64_t node = NODE(*name - '0');
+
+	name_file(unique);
+	out.header.error = 0;
+	out.create.open = (struct fuse_open_out){ .open_flags = FOPEN_DIRECT_IO };
+	out.create.entry = (struct fuse_entry_out){ .nodeid = node, .attr = attr_of(node) };
+	return sizeof(out.create);
 }
 
 static size_t answer(const struct fuse_in_header *in)
@@ -139,9 +188,10 @@ static size_t answer(const struct fuse_in_header *in)
 		};
 		return sizeof(out.init);
 	case FUSE_LOOKUP:
-		out.entry = (struct fuse_entry_out){ .nodeid = NODE(*(const unsigned char *)arg - '0') };
-		out.entry.attr = attr_of(out.entry.nodeid);
-		return sizeof(out.entry);
+		return answer_lookup(arg);
+	case FUSE_CREATE:
+		return answer_create((const unsigned char *)((const struct fuse_create_in *)arg + 1),
+				     in->unique);
 	case FUSE_GETATTR:
 	case FUSE_SETATTR:
 		out.attr = (struct fuse_attr_out){ .attr = attr_of(in->nodeid) };
@@ -150,6 +200,8 @@ static size_t answer(const struct fuse_in_header *in)
 		return answer_open(in);
 	case FUSE_READ:
 		return answer_read(arg, in->unique);
+	case FUSE_WRITE:
+		return answer_write(arg);
 	case FUSE_RELEASE:
 	case FUSE_FLUSH:
 		return 0;
@@ -563,6 +615,330 @@ static void test_off(void)
 	close(fd);
 }
 
+/* --- WRITEs --------------------------------------------------------------------- */
+
+static int mark;	/* of the last write */
+
+static bool is_marked(int fd, off_t off)
+{
+	static unsigned char there[BLOCK];
+	bool all = pread(fd, there, BLOCK, off) == BLOCK;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		all = all && there[i] == mark;
+	return all;
+}
+
+/* Who does a WRITE of a block. */
+static int writes_at(int fd, off_t off, int flags)
+{
+	struct iovec block = { buffer, BLOCK };
+	unsigned long before = order->writes;
+	int file = open(BACKING, O_RDONLY | O_CLOEXEC);
+	bool there;
+
+	mark = mark % 60 + 1;
+	memset(buffer, mark, BLOCK);
+	if (pwritev2(fd, &block, 1, off, flags) != BLOCK) {
+		close(file);
+		return NOBODY;
+	}
+	there = is_marked(file, off);
+	close(file);
+	return order->writes - before == !there ? there ? FILE_SAID : SERVER : SOMEBODY;
+}
+
+static int writes_to(int fd)
+{
+	return writes_at(fd, BLOCK, 0);
+}
+
+/* Who does it, when it is not the server's turn. */
+static int then_writes_to(int fd)
+{
+	writes_to(fd);
+	return writes_to(fd);
+}
+
+static void order_writes(int flags)
+{
+	order_path(BACKING, flags);
+	order->flag = EFUSE_DIRECT_WRITES;
+	order->follow = true;
+}
+
+static struct efuse_direct ask_writes(void)
+{
+	struct efuse_direct d = { .what = EFUSE_DIRECT_ON, .flags = EFUSE_DIRECT_WRITES };
+
+	d.state = direct(dev, &d) ? EFUSE_DIRECT_OFF : d.state;
+	return d;
+}
+
+static bool same_attributes(int fd)
+{
+	struct stat st, file;
+
+	return !fstat(fd, &st) && !stat(BACKING, &file) && st.st_size == file.st_size &&
+	       st.st_mtim.tv_sec == file.st_mtim.tv_sec && st.st_mtim.tv_nsec == file.st_mtim.tv_nsec;
+}
+
+static void test_write_fields(void)
+{
+	struct efuse_direct d = { .what = EFUSE_DIRECT_ASK, .flags = EFUSE_DIRECT_WRITES };
+
+	tap_is("the flag with a question", direct(dev, &d), -EINVAL);
+	d = (struct efuse_direct){ .what = EFUSE_DIRECT_OFF, .flags = EFUSE_DIRECT_WRITES };
+	tap_is("with an end", direct(dev, &d), -EINVAL);
+	d = (struct efuse_direct){ .what = EFUSE_DIRECT_ON, .flags = 2 };
+	tap_is("another flag", direct(dev, &d), -EINVAL);
+}
+
+static void test_write_before(void)
+{
+	int fd;
+
+	ask(EFUSE_DIRECT_ON);
+	order_writes(O_RDWR);
+	fd = open_node(0, O_RDWR);
+	tap_is("a file is named", order->got, 0);
+	tap_ok("the server writes until it hands through", then_writes_to(fd) == SERVER &&
+	       writes_to(fd) == SERVER);
+	tap_ok("and reads what is open for writing", then_reads_from(fd) == SERVER);
+	tap_ok("then the first", ask_writes().state == EFUSE_DIRECT_ON && writes_to(fd) == SERVER);
+	tap_ok("the next goes to the file", writes_to(fd) == FILE_SAID);
+	tap_ok("and is read there", pread(fd, buffer, BLOCK, BLOCK) == BLOCK &&
+	       pread(fd, buffer, BLOCK, BLOCK) == BLOCK && is_marked(fd, BLOCK));
+	ask(EFUSE_DIRECT_ON);
+	tap_ok("the flag is taken back", writes_to(fd) == SERVER && reads_from(fd) == SERVER);
+	ask_writes();
+	close(fd);
+}
+
+static void test_write_turns(void)
+{
+	int fd = open_node(0, O_RDWR), server = 0, file = 0;
+	struct efuse_direct before = ask(EFUSE_DIRECT_ASK), after;
+
+	for (int i = 0; i < 2 * EFUSE_DIRECT_TURN + 1; i++) {
+		int who = writes_at(fd, i % 7 * BLOCK, 0);
+
+		server += who == SERVER && i % EFUSE_DIRECT_TURN == 0;
+		file += who == FILE_SAID;
+	}
+	after = ask(EFUSE_DIRECT_ASK);
+	tap_ok("the server has its turns", server == 3);
+	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN - 2);
+	tap_ok("they are counted", after.writes - before.writes == (uint64_t)file);
+	close(fd);
+	tap_ok("also when it is closed", ask(EFUSE_DIRECT_ASK).writes == after.writes);
+}
+
+static void test_write_sizes(void)
+{
+	struct iovec parts[] = { { buffer + 3, 1000 }, { buffer + 1003, 5000 }, { buffer + 6003, 77 } };
+	int fd = open_node(0, O_RDWR), file = open(BACKING, O_RDONLY | O_CLOEXEC);
+	unsigned long before;
+	struct stat st;
+
+	tap_ok("on", then_writes_to(fd) == FILE_SAID);
+	tap_ok("size and times are the file's", same_attributes(fd));
+	fstat(fd, &st);
+	before = order->writes;
+	tap_ok("at the end", writes_at(fd, st.st_size, 0) == FILE_SAID && same_attributes(fd));
+	tap_ok("beyond it", writes_at(fd, st.st_size + 10 * BLOCK, 0) == FILE_SAID &&
+	       same_attributes(fd));
+	for (unsigned int i = 0; i < SIZE; i++)
+		buffer[i] = (unsigned char)(i * 7 + i / 251);
+	tap_ok("more than a request", pwrite(fd, buffer, SIZE, st.st_size - 1000) == SIZE);
+	tap_ok("is all there", pread(file, buffer + SIZE, REQUEST, st.st_size - 1000 + SIZE - REQUEST) ==
+	       REQUEST && !memcmp(buffer + SIZE, buffer + SIZE - REQUEST, REQUEST));
+	tap_ok("in parts, unaligned", pwritev(fd, parts, 3, 777) == 6077 &&
+	       pread(file, buffer + SIZE, 6077, 777) == 6077 &&
+	       !memcmp(buffer + SIZE, buffer + 3, 6077));
+	tap_ok("none of it by the server", order->writes == before && same_attributes(fd));
+	tap_ok("nothing of nothing", pwrite(fd, buffer, 0, 5) == 0);
+	close(file);
+	close(fd);
+	close(make_backing());
+}
+
+/* The server is ordered to open with these, somebody opens the node, with these. */
+static void not_written(const char *what, int flags, int node_flags, int write_flags)
+{
+	int fd;
+
+	order_writes(flags);
+	fd = open_node(0, node_flags);
+	writes_at(fd, BLOCK, write_flags);
+	tap_ok(what, fd >= 0 && writes_at(fd, BLOCK, write_flags) == SERVER);
+	close(fd);
+}
+
+static void test_not_written(void)
+{
+	struct rlimit limit = { 2 * BLOCK, RLIM_INFINITY }, none = { RLIM_INFINITY, RLIM_INFINITY };
+	int fd;
+
+	not_written("a file that is open for reading", O_RDONLY, O_RDWR, 0);
+	not_written("for appending", O_RDWR | O_APPEND, O_RDWR, 0);
+	not_written("synchronously", O_RDWR | O_DSYNC, O_RDWR, 0);
+	not_written("a node for appending", O_RDWR, O_RDWR | O_APPEND, 0);
+	not_written("synchronously, that", O_RDWR, O_RDWR | O_SYNC, 0);
+	not_written("or its data", O_RDWR, O_RDWR | O_DSYNC, 0);
+	not_written("one such write", O_RDWR, O_RDWR, RWF_DSYNC);
+	chmod(BACKING, 04711);
+	not_written("a file that is set-user-id", O_RDWR, O_RDWR, 0);
+	chmod(BACKING, 0600);
+	for (int i = 0; i < SERVERS; i++)
+		prlimit(servers[i], RLIMIT_FSIZE, &limit, NULL);
+	order_writes(O_RDWR);
+	fd = open_node(0, O_RDWR);
+	tap_ok("within the server's limit", then_writes_to(fd) == FILE_SAID);
+	tap_ok("beyond it", writes_at(fd, BLOCK + 1, 0) == SERVER);
+	close(fd);
+	for (int i = 0; i < SERVERS; i++)
+		prlimit(servers[i], RLIMIT_FSIZE, &none, NULL);
+	order->flag = 0;
+	fd = open_node(0, O_RDWR);
+	tap_ok("named without the flag", then_writes_to(fd) == SERVER);
+	tap_ok("which is read", then_reads_from(fd) != SERVER);
+	close(fd);
+	order_path(BACKING, O_WRONLY);
+	order->follow = true;
+	close(open_node(0, O_WRONLY));
+	tap_is("one that is open for writing only, without it", order->got, -EBADF);
+	order_writes(O_WRONLY);
+	fd = open_node(0, O_WRONLY);
+	tap_ok("with it", !order->got && then_writes_to(fd) == FILE_SAID);
+	close(fd);
+	order_writes(O_PATH);
+	close(open_node(0, O_RDWR));
+	tap_is("open to be pointed at only", order->got, -EBADF);
+	order_writes(O_RDWR);
+}
+
+static void test_write_opens(void)
+{
+	int a = open_node(1, O_RDWR), b = open_node(1, O_RDWR), reader = open_node(1, O_RDONLY);
+
+	tap_ok("one of two", then_writes_to(a) == FILE_SAID);
+	tap_ok("the other", then_writes_to(b) == FILE_SAID);
+	tap_ok("in turn", writes_to(a) == FILE_SAID && writes_to(b) == FILE_SAID);
+	reads_from(a);
+	reads_from(reader);
+	tap_ok("each reads what was written", is_marked(a, BLOCK) && is_marked(reader, BLOCK));
+	close(a);
+	tap_ok("also when one is closed", writes_to(b) == FILE_SAID && is_marked(reader, BLOCK));
+	close(b);
+	close(reader);
+}
+
+/* Whether it is the file's again, before long. */
+static bool comes_back(int fd)
+{
+	for (int i = 0; i <= EFUSE_DIRECT_TURN; i++)
+		if (writes_to(fd) == FILE_SAID)
+			return true;
+	return false;
+}
+
+/* Others write to the file, and the server says so, or does not. */
+static void test_write_behind(void)
+{
+	struct timespec times[2] = { { 0, UTIME_OMIT }, { 12345, 0 } };
+	int fd = open_node(2, O_RDWR), file = open(BACKING, O_RDWR | O_CLOEXEC);
+
+	tap_ok("another node", then_writes_to(fd) == FILE_SAID);
+	reads_from(fd);
+	memset(buffer, mark = 77, BLOCK);
+	tap_ok("what was written behind it", pwrite(file, buffer, BLOCK, BLOCK) == BLOCK &&
+	       !futimens(file, times) && is_marked(fd, BLOCK));
+	tap_ok("is written over", comes_back(fd) && same_attributes(fd));
+	order->off_time = 1;
+	futimens(file, (struct timespec[2]){ { 0, UTIME_OMIT }, { 23456, 0 } });
+	tap_ok("the server says another time", then_writes_to(fd) == SERVER &&
+	       then_reads_from(fd) == SERVER);
+	order->off_time = 0;
+	tap_ok("and no longer", comes_back(fd));
+	order->off_size = 1;
+	futimens(file, times);
+	tap_ok("another size", then_writes_to(fd) == SERVER);
+	order->off_size = 0;
+	tap_ok("and no longer", comes_back(fd));
+	tap_ok("the file is cut", !ftruncate(file, 100) && writes_at(fd, 5 * BLOCK, 0) != NOBODY &&
+	       same_attributes(fd));
+	rename(BACKING, BACK "/away");
+	close(make_backing());
+	writes_to(fd);
+	close(file);
+	file = open(BACKING, O_RDONLY | O_CLOEXEC);
+	tap_ok("another is in its place: nothing goes there", !is_marked(file, BLOCK));
+	close(fd);
+	close(file);
+	unlink(BACK "/away");
+	tap_ok("by who opens it now", (fd = open_node(3, O_RDWR)) >= 0 && then_writes_to(fd) == FILE_SAID);
+	tap_ok("a SETATTR", !fchmod(fd, 0600) && comes_back(fd));
+	notify(NODE(3));
+	tap_ok("not after that", then_writes_to(fd) == SERVER && reads_from(fd) == SERVER);
+	close(fd);
+}
+
+static int create_node(int node)
+{
+	char path[] = "/mnt/0";
+
+	path[5] = (char)('0' + node);
+	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static void test_created(void)
+{
+	int fd;
+
+	order->node = NODE(5);
+	fd = create_node(5);
+	tap_is("what is created", order->got, 0);
+	tap_ok("is written", then_writes_to(fd) == FILE_SAID && same_attributes(fd));
+	order->node = NODE(7);
+	close(create_node(6));
+	tap_is("the same for another node", order->got, -EEXIST);
+	order->flag = 0;
+	close(create_node(8));
+	tap_is("without the flag", order->got, -EINVAL);
+	order->flag = EFUSE_DIRECT_WRITES;
+	order->node = 0;
+	close(fd);
+	fd = open_node(7, O_RDWR);
+	tap_ok("let go of", then_writes_to(fd) == FILE_SAID);
+	order->node = NODE(7);
+	close(fd);
+	order->node = 0;
+}
+
+static void test_write_off(void)
+{
+	int fd = open_node(4, O_RDWR);
+
+	tap_ok("on until then", then_writes_to(fd) == FILE_SAID);
+	tap_ok("off", ask(EFUSE_DIRECT_OFF).writes);
+	tap_ok("the server writes", then_writes_to(fd) == SERVER && then_reads_from(fd) == SERVER);
+	close(fd);
+}
+
+static void test_writes(void)
+{
+	test_write_fields();
+	test_write_before();
+	test_write_turns();
+	test_write_sizes();
+	test_not_written();
+	test_write_opens();
+	test_write_behind();
+	test_created();
+	test_write_off();
+}
+
 /* --- ends --------------------------------------------------------------------- */
 
 /* Whether nothing holds the file system of the backing file; what does may be ending. */
@@ -618,20 +994,44 @@ static void client(int node)
 	}
 }
 
-/* Under load: off, or the end, while files are named, read and let go of. */
+/* What is written is what was there, so that readers see no other. */
+static void writer(int node)
+{
+	for (;;) {
+		int fd = open_node(node, O_RDWR);
+
+		for (unsigned int i = 0; i < BLOCK; i++)
+			buffer[i] = byte_at(BLOCK + i);
+		for (int i = 0; i < 20; i++)
+			if (fd < 0 || pwrite(fd, buffer, BLOCK, BLOCK) != BLOCK)
+				_exit(0);
+		close(fd);
+	}
+}
+
+/* Under load: off, or the end, while files are named, read, written and let go of. */
 static void test_load(int round)
 {
 	pid_t pids[CLIENTS];
 	int status, bad = 0;
 
-	order_path(BACKING, O_RDONLY);
-	ask(EFUSE_DIRECT_ON);
+	order_writes(O_RDWR);
+	order->parallel = round >= 2;
+	ask_writes();
 	for (int i = 0; i < CLIENTS; i++) {
 		pids[i] = fork();
+		if (!pids[i] && i > 0)
+			writer(0);
 		if (!pids[i])
 			client(0);
 	}
-	usleep(300000);
+	for (int i = 0; i < 20; i++) {
+		usleep(15000);
+		if (i % 3)
+			ask_writes();
+		else
+			ask(EFUSE_DIRECT_ON);
+	}
 	if (round % 2)
 		ask(EFUSE_DIRECT_OFF);
 	usleep(100000);
@@ -672,6 +1072,11 @@ int main(void)
 	test_off();
 	unmount_it();
 	close(backing);
+	tap_ok("nothing is held", is_free());
+	if (!back_again() || !mount_it())
+		return 2;
+	test_writes();
+	unmount_it();
 	tap_ok("nothing is held", is_free());
 	if (!back_again() || !mount_it())
 		return 2;

@@ -80,6 +80,7 @@ static void fill(unsigned char *at, unsigned int nr)
 	} else if (nr == EFUSE_IOC_DIRECT) {
 		size = sizeof(b.direct);
 		b.direct.what = rnd() % 4;
+		b.direct.flags = rnd() % 4 ? 0 : EFUSE_DIRECT_WRITES;
 		b.direct.fd = b.direct.what == EFUSE_DIRECT_FILE ? rnd() % 8 : 0;
 		b.direct.unique = b.direct.what == EFUSE_DIRECT_FILE ? rnd() % 8 : 0;
 	} else {

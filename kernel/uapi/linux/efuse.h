@@ -122,35 +122,40 @@
  *
  * EFUSE_IOC_DIRECT, feature EFUSE_F_DIRECT, lets the driver read what is open from the
  * file that the server itself reads it from, where READs would not go through the page
- * cache. That both hold the same is for the caller to know.
+ * cache, and write to it likewise. That both hold the same is for the caller to know.
  *
  *   in:  size      sizeof(struct efuse_direct), EINVAL if less, E2BIG if more
- *        flags     zero, otherwise EINVAL, as the fields below that are not mentioned
+ *        flags     EFUSE_DIRECT_WRITES with FILE or ON, see below; nothing else,
+ *                  otherwise EINVAL, as the fields below that are not mentioned
  *        what      EFUSE_DIRECT_ASK   nothing, but what is filled in
  *                  EFUSE_DIRECT_FILE  names a file, see below
- *                  EFUSE_DIRECT_ON    has READs answered from files, from now on
+ *                  EFUSE_DIRECT_ON    has READs answered from files, from now on, and
+ *                                     WRITEs if the flag is there, which a later one
+ *                                     without it takes back
  *                  EFUSE_DIRECT_OFF   never again for this connection: all files are let
- *                                     go of, and no READ begins to read one
+ *                                     go of, no READ or WRITE begins to use one, and a
+ *                                     policy has nothing that it has learnt any more
  *        fd        FILE: a descriptor of the caller's
- *        unique    FILE: of an OPEN, read from this very descriptor of the device, or a
- *                  ring, and not answered yet
- *        reserved  zero
+ *        unique    FILE: of an OPEN, or with the flag a CREATE, read from this very
+ *                  descriptor of the device, or a ring, and not answered yet
+ *        node      FILE with the flag: of a CREATE, what the reply will say; otherwise zero
  *   out: state     EFUSE_DIRECT_ASK (not decided yet), _ON or _OFF
  *        files     that are held now
  *        reads     READs answered, and bytes given, since the mount
  *        bytes
+ *        writes    WRITEs done, since the mount
  *
  * FILE has the driver hold the file that fd refers to for what the OPEN opens: at most
  * until its RELEASE, the connection's end or OFF. It may be closed at once. It is read
  * with the caller's credentials and is refused, in this order, with
  *   ECANCELED  it is off
- *   EBADF      no such descriptor, or it cannot be read
+ *   EBADF      no such descriptor, or it cannot be read; with the flag, nor written
  *   ELOOP      of a FUSE file system
  *   EINVAL     no regular file, of a file system that lies on another, makes up what it
  *              holds, or has it from another machine, open with O_DIRECT
  *   EMLINK     it has more than one name
  *   ENOENT     the server has no request of that unique
- *   EINVAL     it is no OPEN of a file
+ *   EINVAL     it is no OPEN of a file, or with a node no CREATE
  *   EALREADY   there is a file for it
  *   EEXIST     it is held for another node as well: the server can not be handing it through
  *   EMFILE     EFUSE_DIRECT_MAX files are held
@@ -165,6 +170,25 @@
  *   they were when it was named;
  * - until the first is answered, and if they are asynchronous and not all in the page cache;
  * - whenever reading it fails.
+ *
+ * EFUSE_DIRECT_WRITES says that the server hands through what it is told as it does what
+ * it is asked: that every WRITE it has answered is in the file, and nothing else. It then
+ * no longer sees WRITEs that do not go through the page cache, of what was opened with
+ * the flag at FILE; nor do READs end there because the node was written or had a SETATTR.
+ * In place of what a file was like when it was named counts what the node is like: a
+ * WRITE that went to the file has its size and times be the node's, and after what the
+ * server has done itself, or others, its attributes are asked for now and then until they
+ * are the file's again. READs and WRITEs go to the server meanwhile.
+ *
+ * As of READs, so of WRITEs the first of what is open, all until that is answered, and
+ * then one in EFUSE_DIRECT_TURN go to the server. All do
+ * - if the file is not open for writing, if it or what is open has O_APPEND, O_SYNC or
+ *   O_DSYNC, or is on what is mounted so, and if the file is set-user-id or set-group-id;
+ * - if they are asynchronous, or would go beyond the RLIMIT_FSIZE that the caller had
+ *   when it named the file;
+ * - while the file system of the file is frozen;
+ * - on connections with FUSE_WRITEBACK_CACHE, where the flag changes nothing;
+ * - whenever writing it fails.
  *
  * EFUSE_IOC_STATE, feature EFUSE_F_STATE, says what a connection has chosen. It
  * works on any open /dev/efuse, mounted or not, and changes nothing. Those may ask
@@ -335,9 +359,11 @@ enum efuse_direct_what {
 	EFUSE_DIRECT_OFF
 };
 
+#define EFUSE_DIRECT_WRITES	1
+
 struct efuse_direct {
 	__u32 size;
-	__u32 flags;		/* zero */
+	__u32 flags;		/* EFUSE_DIRECT_WRITES */
 	__u32 what;
 	__s32 fd;
 	__u64 unique;
@@ -345,7 +371,8 @@ struct efuse_direct {
 	__u32 files;
 	__u64 reads;
 	__u64 bytes;
-	__u64 reserved[2];	/* zero */
+	__u64 writes;
+	__u64 node;
 };
 
 _Static_assert(sizeof(struct efuse_direct) == 64, "struct efuse_direct is ABI");

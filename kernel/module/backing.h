@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * backing.h - one file of the server's that something open is read from and written to:
+ * what direct.c and directwrite.c share.
+ */
+#ifndef _FS_FUSE_EFUSE_BACKING_H
+#define _FS_FUSE_EFUSE_BACKING_H
+
+#include <linux/bvec.h>
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+
+#define FEW_PAGES	4	/* of a request, that need no memory */
+
+struct fuse_args_pages;
+
+/* The files of a connection. */
+struct efuse_directs {
+	spinlock_t lock;	/* of all below, and of what open files are read from */
+	struct list_head files;
+	u32 count;
+	u32 state;		/* EFUSE_DIRECT_ASK, _ON, _OFF; read without the lock, */
+	bool writes;		/* as this: the server hands WRITEs through */
+	u64 reads;	/* of files that are not held any more */
+	u64 bytes;
+	u64 written;
+};
+
+/* READs, or WRITEs, of a file. */
+struct efuse_turns {
+	bool compared;		/* the server has answered one */
+	atomic_t turn;
+	atomic64_t done;
+	atomic64_t bytes;
+};
+
+struct efuse_backing {
+	refcount_t count;
+	struct rcu_head rcu;
+	struct file *file;
+	const struct cred *cred;
+	/* What the file was like when it was named. */
+	loff_t size;
+	struct timespec64 mtime;
+	/* Of who named it: where WRITEs may end; 0 if none may go there. */
+	u64 limit;
+
+	struct list_head entry;		/* these under the lock */
+	struct efuse_file *ef;
+	u64 nodeid;
+
+	struct efuse_turns reads;
+	struct efuse_turns writes;
+	atomic_t misses;	/* requests since it was last the same as the node */
+};
+
+/* The contents of a request. */
+struct efuse_range {
+	struct iov_iter iter;
+	struct kvec kvec;
+	struct bio_vec *vec;
+	struct bio_vec few[FEW_PAGES];
+};
+
+/*
+ * Where the size bytes of a request are, in memory or, if that is NULL, in pages; dir is
+ * ITER_SOURCE or ITER_DEST. Returns 0, or -ENOMEM, and nothing is to be ended then.
+ */
+int efuse_range_begin(struct efuse_range *r, struct fuse_args_pages *ap, void *memory,
+		      u32 size, unsigned int dir);
+void efuse_range_end(struct efuse_range *r);
+
+/*
+ * Whose turn the request is: the server's are the first, and all that begin before that
+ * one is answered, so that nothing is ever done that was never compared, and some later.
+ */
+bool efuse_is_servers_turn(struct efuse_turns *turns);
+
+#endif /* _FS_FUSE_EFUSE_BACKING_H */
