@@ -117,6 +117,8 @@ void latency_since(struct statsfile *file, const struct statsfile *before)
 	less(&a->direct_ranges, b->direct_ranges);
 	less(&a->direct_reads, b->direct_reads);
 	less(&a->direct_bytes, b->direct_bytes);
+	less(&a->direct_held, b->direct_held);
+	less(&a->direct_writes, b->direct_writes);
 	less(&a->spins, b->spins);
 	less(&a->sleeps, b->sleeps);
 	for (unsigned int i = 0; i < file->ncores && i < before->ncores; i++)

@@ -53,7 +53,7 @@ struct opts {
 	char *cache_timeout;	/* efuse.cache_timeout, seconds; never with a cache but none */
 	int cache_entries;	/* efuse.cache_entries */
 	int cache_mem;		/* efuse.cache_mem */
-	char *direct;		/* efuse.direct: off or verify */
+	char *direct;		/* efuse.direct: off, verify or verify,rw */
 	char *log;		/* efuse.log */
 
 	char *daemon;		/* the daemon's options, NULL when there are none */

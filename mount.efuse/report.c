@@ -221,6 +221,23 @@ static void show_cache(FILE *out, const struct stats_head *head)
 	fputc('\n', out);
 }
 
+/* What ended reads has ended these too, and is said there. */
+static void show_direct_writes(FILE *out, const struct stats_head *head)
+{
+	static const char *const words[] = {
+		[STATS_WRITES_ASK] = "comparing", [STATS_WRITES_ON] = "on",
+	};
+
+	if (head->direct_rw == STATS_WRITES_OFF || head->direct == STATS_DIRECT_ABSENT)
+		return;
+	label(out, "direct rw");
+	fprintf(out, "%s, %" PRIu64 " writes held the same",
+		head->direct > STATS_DIRECT_ON ? "off" : words[head->direct_rw], head->direct_held);
+	if (head->direct_writes)
+		fprintf(out, "; %" PRIu64 " writes without the program", head->direct_writes);
+	fputc('\n', out);
+}
+
 static void show_direct(FILE *out, const struct stats_head *head)
 {
 	static const char *const words[] = {
@@ -241,6 +258,7 @@ static void show_direct(FILE *out, const struct stats_head *head)
 		fprintf(out, "; %" PRIu64 " reads of %" PRIu64 " bytes without the program",
 			head->direct_reads, head->direct_bytes);
 	fputc('\n', out);
+	show_direct_writes(out, head);
 }
 
 static void show_requests(FILE *out, const struct stats_head *head, const struct stats_op *sum)

@@ -116,11 +116,15 @@ static void put_direct(struct json *j, const struct stats_head *head)
 	static const char *const names[] = {
 		"off", "comparing", "on", "differs", "shared", "failed", "absent",
 	};
+	static const char *const writes[] = { "off", "comparing", "on" };
 
 	json_string(j, "direct", names[head->direct]);
 	json_number(j, "direct_ranges", head->direct_ranges);
 	json_number(j, "direct_reads", head->direct_reads);
 	json_number(j, "direct_bytes", head->direct_bytes);
+	json_string(j, "direct_rw", writes[head->direct_rw]);
+	json_number(j, "direct_held", head->direct_held);
+	json_number(j, "direct_writes", head->direct_writes);
 }
 
 static void put_counters(struct json *j, const struct stats_head *head, const struct stats_op *sum)

@@ -95,7 +95,8 @@ int statsfile_check(const struct stats_head *head, uint64_t size, unsigned int m
 	if (size < sizeof(*head) + (uint64_t)head->nblocks * sizeof(struct stats_core))
 		return -EBADMSG;
 	if (head->channel > STATS_CHANNEL_RING || head->state > STATS_STATE_ENDED ||
-	    head->cache > STATS_CACHE_NONE || head->direct > STATS_DIRECT_ABSENT)
+	    head->cache > STATS_CACHE_NONE || head->direct > STATS_DIRECT_ABSENT ||
+	    head->direct_rw > STATS_WRITES_ON)
 		return -EBADMSG;
 	return 0;
 }

@@ -141,9 +141,9 @@ int tier_choose(struct tier *t, const struct opts *o, const struct program *p)
 	if (!t->handover.preload && loses_cache(t, o))
 		note(t, "efuse.cache needs the library in the program and is not applied",
 		     "its own caching options hold");
-	if (!t->handover.preload && o->direct && streq(o->direct, "verify"))
+	if (!t->handover.preload && o->direct && !streq(o->direct, "off"))
 		note(t, "efuse.direct needs the library in the program and is not applied",
-		     "the program answers all reads");
+		     "the program answers all reads and writes");
 	if (!t->handover.preload)
 		return 0;
 	choose_status(t);

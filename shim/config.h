@@ -33,7 +33,7 @@
 #define CONFIG_ENV_CACHETIME	"EFUSE_CACHE_TIMEOUT"	/* seconds, see config_seconds() */
 #define CONFIG_ENV_ENTRIES	"EFUSE_CACHE_ENTRIES"	/* see config_entries() */
 #define CONFIG_ENV_MEM		"EFUSE_CACHE_MEM"	/* see config_mem() */
-#define CONFIG_ENV_DIRECT	"EFUSE_DIRECT"	/* off | verify */
+#define CONFIG_ENV_DIRECT	"EFUSE_DIRECT"	/* off | verify | verify,rw */
 #define CONFIG_ENV_POLICY	"EFUSE_POLICY"	/* the efuse driver's: a name, or unset */
 #define CONFIG_ENV_STATUS	"EFUSE_STATUS"	/* directory for status files */
 #define CONFIG_ENV_TOKEN	"EFUSE_TOKEN"	/* 1..32 of [0-9a-f]: names the status file */

@@ -11,6 +11,7 @@
 #include <linux/efuse.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@
 #define CHUNK		4096	/* bytes compared at a time */
 #define SETTLED_NS	20000000	/* more than a tick of any kernel */
 #define HANDLES		256	/* lists of handles, a power of two */
+#define ENOUGH_WRITES	16
 
 /* Once it is on: the first answers of what is open, and each of so many. */
 #define FIRST_TURNS	4
@@ -57,8 +59,10 @@ struct backed {
 	uint32_t opens;		/* of this number that are not released */
 	dev_t dev;
 	ino_t ino;
-	uint32_t turn;
+	uint32_t turn, write_turn;
 	bool agreed;		/* once, so that the file counts */
+	bool writes;		/* WRITEs may go there */
+	bool unreadable;	/* by fd, which is open for writing only */
 	struct backed *next;
 };
 
@@ -66,9 +70,18 @@ struct direct {
 	pthread_mutex_t lock;
 	struct stats_head *stats;
 	uint32_t state;			/* enum stats_direct; written under the lock */
+	enum stats_writes rw;		/* likewise */
 	uint32_t files, ranges;		/* that held the same */
+	uint32_t writes;		/* after which it held what was written */
 	uint8_t seen[SEEN_BITS / 8];	/* ranges, by a hash */
 	struct backed *table[HANDLES];
+};
+
+/* Contents, in the order they are added. */
+struct digest {
+	uint64_t sum;
+	char first;
+	bool any, varied;	/* bytes; that are not all one */
 };
 
 /* What a thread was handed last, until it answers. */
@@ -76,22 +89,26 @@ static __thread struct {
 	struct direct *direct;
 	uint64_t unique;
 	uint64_t nodeid;
-	uint32_t opcode;	/* OPEN, READ, or 0 for anything else */
-	int opened;		/* OPEN: descriptors since, the last of which is fd */
+	uint32_t opcode;	/* OPEN, CREATE, READ, WRITE, or 0 for anything else */
+	uint32_t flags;		/* OPEN, CREATE: of open(2) */
+	int opened;		/* and descriptors since, the last of which is fd */
+	bool unreadable;	/* WRITE: as of the handle */
 	int fd;
 	struct stat st;		/* of that when it was opened */
+	bool creates;		/* it is a CREATE */
 	struct fuse_read_in read;
+	struct fuse_write_in write;
+	struct digest written;
 	struct likeness before;
 } task;
 
 /* --- the driver ------------------------------------------------------------- */
 
-static int tell(int device, uint32_t what, int fd, uint64_t unique, struct efuse_direct *answer)
+/* Has the driver do what *D says, which is its answer then. */
+static int tell(int device, struct efuse_direct *d)
 {
-	*answer = (struct efuse_direct){
-		.size = sizeof(*answer), .what = what, .fd = fd, .unique = unique,
-	};
-	return syscall(__NR_ioctl, device, EFUSE_IOC_DIRECT, answer) ? -errno : 0;
+	d->size = sizeof(*d);
+	return syscall(__NR_ioctl, device, EFUSE_IOC_DIRECT, d) ? -errno : 0;
 }
 
 static void show(struct direct *d, enum stats_direct state)
@@ -100,29 +117,51 @@ static void show(struct direct *d, enum stats_direct state)
 	count_set(&d->stats->direct, (uint32_t)state);
 }
 
+static void show_writes(struct direct *d, enum stats_writes rw)
+{
+	__atomic_store_n(&d->rw, rw, __ATOMIC_RELAXED);
+	count_set(&d->stats->direct_rw, (uint32_t)rw);
+}
+
 /* For good. The caller holds the lock. */
 static void turn_off(struct direct *d, int device, enum stats_direct why, const char *words)
 {
-	struct efuse_direct answer;
+	struct efuse_direct off = { .what = EFUSE_DIRECT_OFF };
 
 	if (d->state >= STATS_DIRECT_DIFFERS)
 		return;
-	tell(device, EFUSE_DIRECT_OFF, 0, 0, &answer);
+	tell(device, &off);
 	show(d, why);
 	settings_log("direct path off: %s", words);
 }
 
+static bool enough_reads(const struct direct *d)
+{
+	return (d->ranges >= ENOUGH_RANGES && d->files >= ENOUGH_FILES) || d->ranges >= ENOUGH_ALONE;
+}
+
+/* What has proved itself and is not on yet. The caller holds the lock. */
 static void turn_on(struct direct *d, int device)
 {
-	struct efuse_direct answer;
-	int err = tell(device, EFUSE_DIRECT_ON, 0, 0, &answer);
+	bool writes = d->rw == STATS_WRITES_ON || (d->rw && d->writes >= ENOUGH_WRITES);
+	struct efuse_direct on = {
+		.what = EFUSE_DIRECT_ON, .flags = writes ? EFUSE_DIRECT_WRITES : 0,
+	};
+	int err;
 
+	if (d->state > STATS_DIRECT_ON || !enough_reads(d) ||
+	    (d->state == STATS_DIRECT_ON && writes == (d->rw == STATS_WRITES_ON)))
+		return;
+	err = tell(device, &on);
 	if (err) {
 		turn_off(d, device, STATS_DIRECT_FAILED, strerror(-err));
 		return;
 	}
 	show(d, STATS_DIRECT_ON);
-	settings_log("direct path on: %u ranges of %u files held the same", d->ranges, d->files);
+	if (writes)
+		show_writes(d, STATS_WRITES_ON);
+	settings_log("direct path on%s: %u ranges of %u files held the same, %u writes",
+		     writes ? ", for writing as well" : "", d->ranges, d->files, d->writes);
 }
 
 /* --- handles ---------------------------------------------------------------- */
@@ -180,6 +219,12 @@ static void drop_handle(struct direct *d, uint64_t nodeid, uint64_t fh)
 	free(b);
 }
 
+/* All until it is ON, and some later. */
+static bool is_turn(uint32_t turn, bool on)
+{
+	return !on || turn < FIRST_TURNS || turn % LATER_TURNS == 0;
+}
+
 /* A copy of the handle's entry if its answer is to be compared now. */
 static bool takes_turn(struct direct *d, uint64_t nodeid, uint64_t fh, struct backed *copy)
 {
@@ -189,9 +234,7 @@ static bool takes_turn(struct direct *d, uint64_t nodeid, uint64_t fh, struct ba
 	pthread_mutex_lock(&d->lock);
 	b = find_handle(d, nodeid, fh);
 	if (b) {
-		takes = d->state == STATS_DIRECT_ASK || b->turn < FIRST_TURNS ||
-			b->turn % LATER_TURNS == 0;
-		b->turn++;
+		takes = is_turn(b->turn++, d->state == STATS_DIRECT_ON);
 		*copy = *b;
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -207,13 +250,16 @@ static bool takes_turn(struct direct *d, uint64_t nodeid, uint64_t fh, struct ba
 static int tell_file(int device, const struct backed *b)
 {
 	int fd = (int)syscall(__NR_fcntl, b->fd, F_DUPFD_CLOEXEC, 3), err = -ESTALE;
-	struct efuse_direct answer;
+	struct efuse_direct file = {
+		.what = EFUSE_DIRECT_FILE, .flags = b->writes ? EFUSE_DIRECT_WRITES : 0,
+		.fd = fd, .unique = task.unique, .node = task.creates ? b->nodeid : 0,
+	};
 	struct stat st;
 
 	if (fd < 0)
 		return -errno;
 	if (!fstat(fd, &st) && st.st_dev == b->dev && st.st_ino == b->ino)
-		err = tell(device, EFUSE_DIRECT_FILE, fd, task.unique, &answer);
+		err = tell(device, &file);
 	syscall(__NR_close, fd);
 	return err;
 }
@@ -236,25 +282,87 @@ static void name_file(struct direct *d, int device, const struct backed *b)
 	free(named);
 }
 
+/*
+ * Where several may write at once, what one has written need not be there any more when it is
+ * compared.
+ */
+static bool takes_writes(const struct fuse_open_out *open)
+{
+	return (task.flags & O_ACCMODE) != O_RDONLY && !(task.flags & O_APPEND) &&
+	       !(open->open_flags & FOPEN_PARALLEL_DIRECT_WRITES);
+}
+
+/* What is open for writing only cannot be compared by its own descriptor. Returns another. */
+static int open_again(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return (int)syscall(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* Of a regular file: nothing but that is opened again. */
+static bool can_open_again(int fd)
+{
+	int again = S_ISREG(task.st.st_mode) ? open_again(fd) : -1;
+
+	if (again >= 0)
+		syscall(__NR_close, again);
+	return again >= 0;
+}
+
+/* Whether what was opened is to be named for what the daemon opens with it. */
+static bool is_named(const struct backed *b)
+{
+	return task.opened == 1 && (b->writes || (!task.creates && !b->unreadable)) &&
+	       (!b->unreadable || can_open_again(b->fd));
+}
+
+static void opened(struct direct *d, int device, const struct fuse_open_out *open)
+{
+	struct backed b = {
+		.fh = open->fh, .nodeid = task.nodeid, .fd = task.fd, .opens = 1,
+		.dev = task.st.st_dev, .ino = task.st.st_ino, .writes = takes_writes(open),
+		.unreadable = (task.flags & O_ACCMODE) == O_WRONLY,
+	};
+
+	one_more(d, b.nodeid, b.fh);
+	if (is_named(&b))
+		name_file(d, device, &b);
+}
+
 static void open_reply(struct direct *d, int device, const struct iovec *iov, int count)
 {
 	struct fuse_open_out open;
 
 	if (proto_iov_gather(iov, count, sizeof(struct fuse_out_header), &open,
-			     sizeof(open)) != sizeof(open))
+			     sizeof(open)) == sizeof(open))
+		opened(d, device, &open);
+}
+
+/* One of a protocol before 7.9 is shorter, and none of ours. */
+static void create_reply(struct direct *d, int device, const struct iovec *iov, int count)
+{
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} made;
+
+	if (proto_iov_gather(iov, count, sizeof(struct fuse_out_header), &made,
+			     sizeof(made)) != sizeof(made))
 		return;
-	one_more(d, task.nodeid, open.fh);
-	if (task.opened == 1)
-		name_file(d, device, &(struct backed){
-			.fh = open.fh, .nodeid = task.nodeid, .fd = task.fd, .opens = 1,
-			.dev = task.st.st_dev, .ino = task.st.st_ino,
-		});
+	task.creates = true;
+	task.nodeid = made.entry.nodeid;
+	opened(d, device, &made.open);
 }
 
 /* The child of vfork(2) has descriptors of its own. */
 void direct_opened(int fd)
 {
-	if (task.opcode != FUSE_OPEN || fd < 0 || fds_foreign())
+	if ((task.opcode != FUSE_OPEN && task.opcode != FUSE_CREATE) || fd < 0 || fds_foreign())
+		return;
+	/* What a daemon knows the new file by is none that it reads or writes. */
+	if (task.opcode == FUSE_CREATE && syscall(__NR_fcntl, fd, F_GETFL) & O_PATH)
 		return;
 	task.opened += fstat(fd, &task.st) ? 2 : 1;
 	task.fd = fd;
@@ -352,20 +460,19 @@ static void agreed(struct direct *d, int device, const struct backed *copy)
 		b->agreed = true;
 		d->files += new_range(d, ~(uint64_t)copy->ino, 0);
 	}
-	if (d->state == STATS_DIRECT_ASK &&
-	    ((d->ranges >= ENOUGH_RANGES && d->files >= ENOUGH_FILES) || d->ranges >= ENOUGH_ALONE))
-		turn_on(d, device);
+	turn_on(d, device);
 }
 
-/* What the driver has read by itself, for the status file. */
-static void note_reads(struct direct *d, int device)
+/* What the driver has done by itself, for the status file. */
+static void note_done(struct direct *d, int device)
 {
-	struct efuse_direct answer;
+	struct efuse_direct answer = { .what = EFUSE_DIRECT_ASK };
 
-	if (tell(device, EFUSE_DIRECT_ASK, 0, 0, &answer))
+	if (d->state != STATS_DIRECT_ON || tell(device, &answer))
 		return;
 	count_set(&d->stats->direct_reads, answer.reads);
 	count_set(&d->stats->direct_bytes, answer.bytes);
+	count_set(&d->stats->direct_writes, answer.writes);
 }
 
 static void read_reply(struct direct *d, int device, const struct iovec *iov, int count,
@@ -387,12 +494,137 @@ static void read_reply(struct direct *d, int device, const struct iovec *iov, in
 		turn_off(d, device, STATS_DIRECT_DIFFERS, "contents are not those of the file");
 	else if (verdict == AGREES && varied)
 		agreed(d, device, &copy);
-	if (d->state == STATS_DIRECT_ON)
-		note_reads(d, device);
+	note_done(d, device);
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* --- WRITE ------------------------------------------------------------------ */
+
+static void digest_add(struct digest *digest, const char *data, size_t size)
+{
+	uint64_t sum = digest->sum, word;
+
+	if (size && !digest->any) {
+		digest->first = data[0];
+		digest->any = true;
+	}
+	if (size)
+		digest->varied |= data[0] != digest->first || memcmp(data, data + 1, size - 1) != 0;
+	for (size_t done = 0; done < size; done += sizeof(word)) {
+		word = 0;
+		memcpy(&word, data + done, size - done < sizeof(word) ? size - done : sizeof(word));
+		sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
+		sum ^= sum >> 29;
+	}
+	digest->sum = sum;
+}
+
+/* In the same steps as below, whatever their size does to the last word. */
+static void digest_memory(struct digest *digest, const char *data, size_t size)
+{
+	for (size_t done = 0; done < size; done += CHUNK)
+		digest_add(digest, data + done, size - done < CHUNK ? size - done : CHUNK);
+}
+
+static bool digest_file(struct digest *digest, int fd, uint64_t offset, size_t size)
+{
+	char data[CHUNK];
+
+	for (size_t done = 0; done < size; done += CHUNK) {
+		size_t n = size - done < CHUNK ? size - done : CHUNK;
+
+		if (read_at(fd, data, n, offset + done) != (ssize_t)n)
+			return false;
+		digest_add(digest, data, n);
+	}
+	return true;
+}
+
+/* Whether the file has what was written. */
+static enum verdict compare_there(int fd)
+{
+	struct digest there = { .sum = 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) || st.st_dev != task.before.dev || st.st_ino != task.before.ino)
+		return SAYS_NOTHING;
+	return digest_file(&there, fd, task.write.offset, task.write.size) &&
+	       there.sum == task.written.sum ? AGREES : DIFFERS;
+}
+
+/* What was written in part says nothing, nor does what cannot be read. */
+static enum verdict compare_written(uint32_t size)
+{
+	enum verdict verdict;
+	int fd;
+
+	if (size != task.write.size)
+		return size > task.write.size ? DIFFERS : SAYS_NOTHING;
+	if (!task.unreadable)
+		return compare_there(task.fd);
+	fd = open_again(task.fd);
+	if (fd < 0)
+		return SAYS_NOTHING;
+	verdict = compare_there(fd);
+	syscall(__NR_close, fd);
+	return verdict;
+}
+
+/*
+ * The driver does nothing else to the node until it has the reply, unless the file system
+ * lets several write at once: see takes_writes(). Who writes the same range behind the mount
+ * at this very moment makes it a difference, which is one on the safe side.
+ */
+static void write_reply(struct direct *d, int device, const struct iovec *iov, int count)
+{
+	struct fuse_write_out out;
+	enum verdict verdict;
+
+	if (proto_iov_gather(iov, count, sizeof(struct fuse_out_header), &out,
+			     sizeof(out)) != sizeof(out))
+		return;
+	verdict = compare_written(out.size);
+	pthread_mutex_lock(&d->lock);
+	if (verdict == DIFFERS)
+		turn_off(d, device, STATS_DIRECT_DIFFERS, "the file does not hold what was written");
+	else if (verdict == AGREES && task.written.varied)
+		count_set(&d->stats->direct_held, ++d->writes);
+	turn_on(d, device);
+	note_done(d, device);
 	pthread_mutex_unlock(&d->lock);
 }
 
 /* --- the thread's requests ------------------------------------------------------ */
+
+/* What is written, which the daemon may change where it is. */
+static void write_begun(struct direct *d, int device, const char *data, size_t size)
+{
+	struct backed *b;
+	bool takes = false;
+
+	task.opcode = 0;
+	if (!__atomic_load_n(&d->rw, __ATOMIC_RELAXED) || size < task.write.size ||
+	    !task.write.size || task.write.flags & O_APPEND ||
+	    task.write.write_flags & FUSE_WRITE_CACHE)
+		return;
+	pthread_mutex_lock(&d->lock);
+	b = find_handle(d, task.nodeid, task.write.fh);
+	if (b)
+		takes = b->writes && is_turn(b->write_turn++, d->rw == STATS_WRITES_ON);
+	if (takes && (!look(b->fd, &task.before) || task.before.dev != b->dev ||
+		      task.before.ino != b->ino)) {
+		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
+		takes = false;
+	}
+	task.fd = b ? b->fd : -1;
+	task.unreadable = b && b->unreadable;
+	pthread_mutex_unlock(&d->lock);
+	if (!takes)
+		return;
+	task.written = (struct digest){ .sum = 0 };
+	digest_memory(&task.written, data, task.write.size);
+	task.opcode = FUSE_WRITE;
+}
 
 /*
  * What the file is like before the daemon sees the READ. One that the daemon has closed, or
@@ -412,10 +644,19 @@ static void read_begun(struct direct *d, int device)
 	pthread_mutex_unlock(&d->lock);
 }
 
+static void open_begun(struct direct *d, uint32_t opcode, uint32_t flags)
+{
+	task.flags = flags;
+	if (__atomic_load_n(&d->rw, __ATOMIC_RELAXED) ||
+	    (opcode == FUSE_OPEN && (flags & O_ACCMODE) == O_RDONLY))
+		task.opcode = opcode;
+}
+
 static void begin(struct direct *d, int device, const struct fuse_in_header *in, const char *body,
 		  size_t size)
 {
 	struct fuse_open_in open;
+	struct fuse_create_in create;
 	struct fuse_release_in release;
 
 	task.opcode = 0;
@@ -423,13 +664,19 @@ static void begin(struct direct *d, int device, const struct fuse_in_header *in,
 	task.unique = in->unique;
 	task.nodeid = in->nodeid;
 	task.opened = 0;
+	task.creates = false;
 	if (in->opcode == FUSE_OPEN && size >= sizeof(open)) {
 		memcpy(&open, body, sizeof(open));
-		if ((open.flags & O_ACCMODE) == O_RDONLY)
-			task.opcode = FUSE_OPEN;
+		open_begun(d, FUSE_OPEN, open.flags);
+	} else if (in->opcode == FUSE_CREATE && size >= sizeof(create)) {
+		memcpy(&create, body, sizeof(create));
+		open_begun(d, FUSE_CREATE, create.flags);
 	} else if (in->opcode == FUSE_READ && size >= sizeof(task.read)) {
 		memcpy(&task.read, body, sizeof(task.read));
 		read_begun(d, device);
+	} else if (in->opcode == FUSE_WRITE && size >= sizeof(task.write)) {
+		memcpy(&task.write, body, sizeof(task.write));
+		write_begun(d, device, body + sizeof(task.write), size - sizeof(task.write));
 	} else if (in->opcode == FUSE_RELEASE && size >= sizeof(release)) {
 		memcpy(&release, body, sizeof(release));
 		drop_handle(d, in->nodeid, release.fh);
@@ -464,6 +711,10 @@ void direct_reply(struct direct *d, int device, const struct fuse_out_header *ou
 	cancel = cancel_off();
 	if (!out->error && opcode == FUSE_OPEN)
 		open_reply(d, device, iov, count);
+	else if (!out->error && opcode == FUSE_CREATE)
+		create_reply(d, device, iov, count);
+	else if (!out->error && opcode == FUSE_WRITE)
+		write_reply(d, device, iov, count);
 	else if (!out->error)
 		read_reply(d, device, iov, count, total - sizeof(*out));
 	cancel_restore(cancel);
@@ -472,7 +723,7 @@ void direct_reply(struct direct *d, int device, const struct fuse_out_header *ou
 
 /* --- life ----------------------------------------------------------------------- */
 
-struct direct *direct_new(struct stats_head *stats)
+struct direct *direct_new(struct stats_head *stats, bool writes)
 {
 	struct direct *d = calloc(1, sizeof(*d));
 
@@ -481,6 +732,7 @@ struct direct *direct_new(struct stats_head *stats)
 	pthread_mutex_init(&d->lock, NULL);
 	d->stats = stats;
 	show(d, STATS_DIRECT_ASK);
+	show_writes(d, writes ? STATS_WRITES_ASK : STATS_WRITES_OFF);
 	return d;
 }
 

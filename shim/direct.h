@@ -15,12 +15,19 @@
  * times, and not have been changed just then. A range of one byte's repetition says nothing either: it survives most of
  * what a file system does to contents.
  *
+ * With efuse.direct=verify,rw the same is done for an OPEN for both reading and writing, and
+ * after a WRITE the file is compared with what was written. When enough WRITEs were found
+ * there the driver may write as well, and read what was written; some go on going to the
+ * daemon and are compared. What was written is kept as a digest, as a daemon may change it
+ * where it is before it answers.
+ *
  * `lock` protects the table and what was learnt. What the thread was handed last is
  * the thread's own.
  */
 #ifndef EFUSE_SHIM_DIRECT_H
 #define EFUSE_SHIM_DIRECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -31,10 +38,10 @@
 struct direct;
 
 /*
- * For a connection of an efuse driver with EFUSE_F_DIRECT. What it comes to is written to
- * STATS, which stay as long. NULL without memory.
+ * For a connection of an efuse driver with EFUSE_F_DIRECT; with WRITES for WRITEs as well.
+ * What it comes to is written to STATS, which stay as long. NULL without memory.
  */
-struct direct *direct_new(struct stats_head *stats);
+struct direct *direct_new(struct stats_head *stats, bool writes);
 void direct_free(struct direct *d);	/* D may be NULL */
 
 /*

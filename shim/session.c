@@ -377,7 +377,7 @@ static void direct_begin(struct session *s, uint64_t features)
 	if (!settings_get()->direct || s->direct)
 		return;
 	if (features & EFUSE_F_DIRECT) {
-		s->direct = direct_new(s->stats);
+		s->direct = direct_new(s->stats, settings_get()->direct_writes);
 		return;
 	}
 	count_set(&s->stats->direct, STATS_DIRECT_ABSENT);

@@ -126,9 +126,11 @@ static void read_direct(void)
 {
 	const char *text = env(CONFIG_ENV_DIRECT);
 
-	settings.direct = text && strcmp(text, "verify") == 0;
+	settings.direct_writes = text && strcmp(text, "verify,rw") == 0;
+	settings.direct = settings.direct_writes || (text && strcmp(text, "verify") == 0);
 	if (text && !settings.direct && strcmp(text, "off") != 0)
-		settings_log("%s=%.32s: neither off nor verify; ignored", CONFIG_ENV_DIRECT, text);
+		settings_log("%s=%.32s: not off, verify or verify,rw; ignored", CONFIG_ENV_DIRECT,
+			     text);
 }
 
 static void read_status(void)

@@ -20,6 +20,7 @@ struct settings {
 	unsigned int entries;	/* that the efuse driver's may remember, 0 for no bound */
 	unsigned int mem;	/* MiB of contents that it may, 0 for none */
 	bool direct;		/* the direct path, if it proves itself */
+	bool direct_writes;	/* and for what is written */
 	char policy[64];	/* the efuse driver's, by name; "" for the usual one */
 	char status[256];	/* directory, "" for none */
 	char token[33];

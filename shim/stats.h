@@ -47,7 +47,7 @@ enum stats_cache {
 	STATS_CACHE_NONE,
 };
 
-/* efuse.direct=verify: see direct.h. From DIFFERS on it is off for good. */
+/* efuse.direct: see direct.h. From DIFFERS on it is off for good. */
 enum stats_direct {
 	STATS_DIRECT_OFF,	/* not asked for */
 	STATS_DIRECT_ASK,	/* comparing */
@@ -56,6 +56,13 @@ enum stats_direct {
 	STATS_DIRECT_SHARED,	/* one file was behind two of the file system's */
 	STATS_DIRECT_FAILED,	/* the driver, or a fork(2) */
 	STATS_DIRECT_ABSENT,	/* the driver cannot */
+};
+
+/* efuse.direct=verify,rw: WRITEs. */
+enum stats_writes {
+	STATS_WRITES_OFF,	/* not asked for */
+	STATS_WRITES_ASK,	/* comparing */
+	STATS_WRITES_ON,
 };
 
 struct stats_head {
@@ -92,11 +99,13 @@ struct stats_head {
 	uint64_t cache_negative;	/* of LOOKUPs: "no such name" made to be kept */
 	uint64_t cache_opens;	/* OPENs and what went with them that nobody asked the daemon */
 	uint32_t direct;	/* enum stats_direct */
-	uint32_t direct_unused;	/* zero */
+	uint32_t direct_rw;	/* enum stats_writes */
 	uint64_t direct_ranges;	/* that held the same, before or after it was on */
 	uint64_t direct_reads;	/* that the driver answered, as of the last comparison */
 	uint64_t direct_bytes;
-	uint64_t reserved[6];	/* zero */
+	uint64_t direct_held;	/* WRITEs after which the file held what was written */
+	uint64_t direct_writes;	/* that the driver did, as of the last comparison */
+	uint64_t reserved[4];	/* zero */
 	char comm[32];		/* the program's name */
 	char reason[224];	/* why a lower tier serves, "" when none does */
 };

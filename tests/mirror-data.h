@@ -20,10 +20,13 @@
 static struct fuse_session *mirror_session;
 /*
  * What a file system may do to contents: one bit of every byte, or only of those behind
- * 64 KiB; the last byte is kept back; whatever is opened is what was opened first.
+ * 64 KiB; the last byte is kept back; whatever is opened is what was opened first; one bit of
+ * every byte that is written, or all that is written is left out.
  */
-enum { TWIST_NONE, TWIST_BITS, TWIST_TAIL, TWIST_SHORT, TWIST_SHARE, TWISTS };
-static const char *const mirror_twists[TWISTS] = { "none", "bits", "tail", "short", "share" };
+enum { TWIST_NONE, TWIST_BITS, TWIST_TAIL, TWIST_SHORT, TWIST_SHARE, TWIST_WRITTEN, TWIST_LOST, TWISTS };
+static const char *const mirror_twists[TWISTS] = {
+	"none", "bits", "tail", "short", "share", "written", "lost",
+};
 static int mirror_twist;
 
 static int mirror_writeback, mirror_keep_cache, mirror_acl, mirror_direct;
@@ -331,6 +334,27 @@ static void ctl_write(fuse_req_t req, struct fuse_bufvec *in)
 		fuse_reply_write(req, (size_t)len);
 }
 
+static ssize_t twisted_write(struct fuse_bufvec *in, off_t off, int fd)
+{
+	size_t size = fuse_buf_size(in);
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
+	char *buf = malloc(size);
+	ssize_t len;
+
+	if (!buf)
+		return -ENOMEM;
+	out.buf[0].mem = buf;
+	len = fuse_buf_copy(&out, in, 0);
+	for (ssize_t i = 0; i < len; i++)
+		buf[i] ^= mirror_twist == TWIST_WRITTEN;
+	if (len > 0 && mirror_twist != TWIST_LOST) {
+		len = pwrite(fd, buf, (size_t)len, off);
+		len = len < 0 ? -errno : len;
+	}
+	free(buf);
+	return len;
+}
+
 static void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
 			     struct fuse_file_info *fi)
 {
@@ -344,7 +368,7 @@ static void mirror_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec 
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
 	out.buf[0].fd = (int)fi->fh;
 	out.buf[0].pos = off;
-	ret = fuse_buf_copy(&out, in, 0);
+	ret = mirror_twist ? twisted_write(in, off, (int)fi->fh) : fuse_buf_copy(&out, in, 0);
 	if (ret < 0)
 		fuse_reply_err(req, (int)-ret);
 	else

@@ -101,6 +101,8 @@ static void print_head(const struct stats_head *h)
 	       h->cache_opens);
 	printf("direct=%s\ndirect_ranges=%lu\ndirect_reads=%lu\ndirect_bytes=%lu\n",
 	       pick(directs, 7, h->direct), h->direct_ranges, h->direct_reads, h->direct_bytes);
+	printf("direct_rw=%s\ndirect_held=%lu\ndirect_writes=%lu\n",
+	       pick(directs, 3, h->direct_rw), h->direct_held, h->direct_writes);
 	printf("comm=%.31s\nreason=%.223s\n", h->comm, h->reason);
 }
 

@@ -111,7 +111,7 @@ if command -v jq >/dev/null; then
 	is "p50 lies in its bucket" "$(jq -r ".mounts[]|select(.target==\"$T/m\").ops[]|select(.name==\"LOOKUP\")|
 		.p50_us >= 8.19 and .p50_us <= 12.29" "$T/j")" true
 	is "keys" "$(json "$T/m" | jq -c '.mounts[0]|keys')" "$(printf '%s' \
-		'["also","cache","cache_changed","cache_negative","cache_ns","cache_opens","channel","cores","dev","device","direct","direct_bytes","direct_ranges","direct_reads","driver","driver_reason","efuse","errors","idle_backoffs","idle_class",' \
+		'["also","cache","cache_changed","cache_negative","cache_ns","cache_opens","channel","cores","dev","device","direct","direct_bytes","direct_held","direct_ranges","direct_reads","direct_rw","direct_writes","driver","driver_reason","efuse","errors","idle_backoffs","idle_class",' \
 		'"malformed","max_write","mean_us","migrations","notifications","ops","p50_us","p90_us",' \
 		'"p99_us","payload_size","pid","policy","program","protocol","reason","replies","requests",' \
 		'"shared","single","sleeps","source","spins","state","syscalls",' \

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=sh source=tests/vm/lib.sh disable=SC2154 # fs is of channel.sh
+# shellcheck shell=sh source=tests/vm/lib.sh disable=SC2154,SC2089,SC2090 # fs is of channel.sh, quotes are for others
 # t-data-direct.sh - contents of files by every path that is not the file system: its own
-# files read by the driver (efuse.direct=verify), what the policy remembers
-# (efuse.cache_mem), and both: the two testers, with changes on the mount and behind it.
+# files read by the driver (efuse.direct=verify), and written (efuse.direct=verify,rw), what
+# the policy remembers (efuse.cache_mem), and all of these: the two testers, with changes on the mount and behind it.
 # $DIFFER_OPS and $DATA_OPS are operations of each run, a quarter of that where it takes
 # long, $DIFFER_SEED is the first one's seed, $DIRECT_ONLY is a pattern of the runs. In the
 # virtual machine.
@@ -31,7 +31,11 @@ prove() {
 	for i in 1 2 3; do
 		dd if=/mnt/a/proof$i of=/dev/null bs=4096 2>/dev/null
 	done
+	exec 4<> /mnt/a/proof1
+	dd if=/dev/urandom bs=4096 count=20 >&4 2>/dev/null
+	exec 4<&-
 	rm /mnt/a/proof*
+	written=$(stats direct_writes)
 	[ "$(stats direct)" = on ] && proof=$(stats direct_reads)
 }
 # begin WHAT PATHS: fs-mirror shows /tmp/d/b on /mnt/a, with these options of ours.
@@ -43,6 +47,7 @@ begin() {
 	ok "$1: a mount" serve "efuse.driver=efuse,$2" fs-mirror /tmp/d/b -f --direct \
 		-o allow_other,default_permissions /mnt/a
 	case $2 in *direct*) ok "$1: files proved the same" prove;; esac
+	case $2 in *,rw*) ok "$1: and what was written" is "$(stats direct_rw)" on;; esac
 }
 # finish WHAT PATHS: the paths were taken, and it ends well.
 finish() {
@@ -50,6 +55,10 @@ finish() {
 		ok "$1: no difference was seen" is "$(stats direct)" on
 		reads=$(($(stats direct_reads) - proof))
 		ok "$1: $reads reads of the file system's files" [ $reads -gt "$bar" ];;
+	esac
+	case $2 in *,rw*)
+		writes=$(($(stats direct_writes) - written))
+		ok "$1: $writes writes to them" [ $writes -gt $write_bar ];;
 	esac
 	case $2 in *always*) ok "$1: contents were remembered" a_hit $READ;; esac
 	ok "$1: no lookup is left" soon balanced
@@ -64,7 +73,8 @@ differ() {
 	# One process is faster on the processor that its file system is on.
 	case $* in *--procs*) taskset -p 3 $$;; *) taskset -p 1 $$;; esac >/dev/null
 	begin "$run" "$paths"
-	bar=$((DIFFER_OPS / 100))
+	# What is open only for a moment is written once, by the file system.
+	bar=$((DIFFER_OPS / 100)) write_bar=0
 	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@"
 	finish "$run" "$paths"
 }
@@ -75,8 +85,8 @@ data() {
 	! skip_run "$run" || return 0
 	taskset -p 3 $$ >/dev/null
 	begin "$run" "$paths"
-	ops=$DATA_OPS bar=$((DATA_OPS / 100))
-	case $run in *both*|*large*) ops=$((DATA_OPS / 4)) bar=0;; esac
+	ops=$DATA_OPS bar=$((DATA_OPS / 100)) write_bar=$((DATA_OPS / 100))
+	case $run in *both*|*large*) ops=$((DATA_OPS / 4)) bar=0 write_bar=0;; esac
 	ok "$run" prog-data /mnt/a --seed "$seed" --ops "$ops" "$@"
 	finish "$run" "$paths"
 }
@@ -87,6 +97,7 @@ mount -t tmpfs -o noatime,mode=755 tmpfs /tmp/d
 ok "the policy is loaded" efuse load /lib/bpf/generic.bpf.o
 
 DIRECT=efuse.direct=verify
+RW='efuse.direct="verify,rw"'
 KEPT=efuse.cache=always,efuse.cache_mem=16
 A_TIME=efuse.cache_timeout=0.02,efuse.cache_mem=16
 differ "direct" $DIRECT --behind 600 --forget 50
@@ -99,6 +110,14 @@ data "data, direct" $DIRECT --procs 3 --size 100000 --behind /tmp/d/b
 data "data, contents" $KEPT --procs 3 --size 100000
 data "data, contents, one file" $KEPT --procs 4 --size 60000 --shared
 data "data, both" $A_TIME,$DIRECT --procs 3 --size 100000 --behind /tmp/d/b --wait 40
+differ "rw" $RW --behind 600 --forget 50
+differ "rw, in parallel" $RW --behind 600 --procs 2 --forget 10
+differ "rw, both" $A_TIME,$RW --behind 300 --wait 40 --forget 50
+differ "rw, both, told" $KEPT,$RW --forget 10 --behind 50 --notify --procs 2
+data "data, rw" $RW --procs 3 --size 100000 --behind /tmp/d/b
+data "data, rw, one file" $RW --procs 4 --size 60000 --shared
+data "data, rw, contents" $KEPT,$RW --procs 3 --size 100000
+data "data, rw, both" $A_TIME,$RW --procs 3 --size 100000 --behind /tmp/d/b --wait 40
 data "data, contents, large" $KEPT --procs 2 --size 1000000
 
 ok "unloaded" efuse load -u generic

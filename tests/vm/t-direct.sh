@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh source=tests/vm/lib.sh disable=SC2154 # fs is of channel.sh
-# t-direct.sh - reads answered from the file system's own files (efuse.direct=verify):
-# that they begin when contents proved the same and not before, that every change is
-# seen, and that a file system whose contents are not those of its files is never read
-# that way for long. In the virtual machine.
+# t-direct.sh - reads answered from the file system's own files (efuse.direct=verify), and
+# writes that go there (efuse.direct=verify,rw): that they begin when contents proved the
+# same and not before, that every change is seen, and that a file system whose contents
+# are not those of its files is never used that way for long. In the virtual machine.
 . /tests/lib.sh
 . /tests/channel.sh
 
-READ=15
+READ=15 WRITE=16
 FILES="1 2 3 4"
 mkdir -p /tmp/back
 mount -t tmpfs -o noatime tmpfs /tmp/back
@@ -112,6 +112,139 @@ for i in $(seq 100); do
 done
 ok "and is found out after $i rounds" state differs
 ok "from then on it is asked" not same f2
+ok "unmounted" end
+
+# --- writing ---------------------------------------------------------------------
+
+writing() { serve 'efuse.driver=efuse,efuse.direct="verify,rw"' fs-mirror /tmp/back -f --direct "$@" /mnt/a; }
+rw() { [ "$(stats direct_rw)" = "$1" ] || { echo "# $(stats direct_rw)"; return 1; }; }
+# pour FILE BS COUNT [SEEK]: writes there what is left in /tmp/poured, by an open for both.
+pour() {
+	dd if=/dev/urandom of=/tmp/poured bs="$2" count="$3" 2>/dev/null
+	exec 4<> "/mnt/a/$1"
+	dd if=/tmp/poured bs="$2" seek="${4:-0}" >&4 2>/dev/null
+	status=$?
+	exec 4<&-
+	return $status
+}
+# poured FILE BS COUNT [SEEK]: it is in both.
+poured() {
+	for at in "/tmp/back/$1" "/mnt/a/$1"; do
+		dd if="$at" bs="$2" count="$3" skip="${4:-0}" 2>/dev/null | cmp - /tmp/poured || return 1
+	done
+}
+alike() { is "$(stat -c '%s %Y %Z %a' "/mnt/a/$1")" "$(stat -c '%s %Y %Z %a' "/tmp/back/$1")"; }
+# writes COMMAND...: leaves in $asked how many WRITEs go to the file system.
+writes() {
+	asked=$(sent $WRITE)
+	"$@"
+	status=$?
+	asked=$(($(sent $WRITE) - asked))
+	return $status
+}
+zeroes() { dd if=/dev/zero bs=4096 count="$1" >&3 2>/dev/null; }
+settle() { sleep 0.1; }		# what was changed just now proves nothing
+
+for i in $FILES; do random "/tmp/back/f$i" 163; done
+settle
+ok "one that is written" writing
+ok "is read" all_same
+ok "and reading is on" state on
+ok "but not writing" rw comparing
+ok "a few" pour f1 1000 10
+ok "are not enough" rw comparing
+ok "are there" poured f1 1000 10
+ok "more" pour f1 4096 30
+ok "are" rw on
+ok "are there" poured f1 4096 30
+ok "status says so" sh -c "efuse status /mnt/a | grep -q 'direct rw *on, [0-9]* writes held the same'"
+if can_count efuse; then
+	ok "they are written" writes pour f2 4096 40
+	ok "mostly without the file system: $asked of 40" [ "$asked" -lt 5 ]
+	ok "in large pieces" writes pour f3 50000 20
+	ok "as well: $asked of 20" [ "$asked" -lt 5 ]
+	ok "and are there" poured f3 50000 20
+	ok "what was written" asks poured f3 4096 245
+	ok "is read mostly without it: $asked of 245" [ "$asked" -lt 20 ]
+fi
+ok "size and times" alike f3
+ok "beyond the end" pour f2 4096 10 60
+ok "they are there" poured f2 4096 10 60
+ok "size and times" alike f2
+ok "all in all" all_same
+echo more >> /mnt/a/f1
+ok "what is appended" same f1
+ok "size and times" alike f1
+ok "written over" pour f1 1000 5 160
+ok "it is there" poured f1 1000 5 160
+truncate -s 5000 /mnt/a/f1
+ok "a shorter file" same f1
+ok "size and times" alike f1
+ok "written to" pour f1 4096 3 1
+ok "it is there" poured f1 4096 3 1
+ok "size and times" alike f1
+echo behind >> /tmp/back/f2
+ok "what grows behind the mount" same f2
+ok "size and times" alike f2
+ok "written to" pour f2 4096 10 3
+ok "it is there" poured f2 4096 10 3
+ok "with the rest" same f2
+exec 3<> /mnt/a/f4
+zeroes 10
+truncate -s 100 /tmp/back/f4
+zeroes 1
+ok "one cut behind it and written to" same f4
+ok "size and times" alike f4
+mv /tmp/back/f4 /tmp/back/f5
+random /tmp/back/f4 20
+cp /tmp/back/f4 /tmp/kept
+zeroes 10
+ok "one in its place is not written to" cmp /tmp/back/f4 /tmp/kept
+rm /tmp/back/f5
+zeroes 10
+ok "nor when the first is gone" cmp /tmp/back/f4 /tmp/kept
+ok "and can be written" zeroes 1
+ok "all this without a difference" state on
+kill -KILL "$fs"
+soon gone "$fs"
+ok "the file system killed: no more is written" not zeroes 1
+exec 3<&-
+umount /mnt/a
+
+for how in written lost; do
+	for i in $FILES; do random "/tmp/back/f$i" 163; done
+	settle
+	ok "what is written is $how" writing --twist=$how
+	ok "and read as it is" all_same
+	pour f1 4096 3
+	ok "is a difference" state differs
+	ok "before anything was written elsewhere" is "$(stats direct_writes)" 0
+	ok "unmounted" end
+done
+ok "one bit of each byte" writing --twist=bits
+pour f1 4096 30
+not all_same
+ok "is a difference" state differs
+ok "unmounted" end
+ok "one file for all" writing --twist=share
+exec 3<> /mnt/a/f1 4<> /mnt/a/f2
+exec 3<&- 4<&-
+ok "is seen" state shared
+ok "unmounted" end
+
+for i in $FILES; do random "/tmp/back/f$i" 163; done
+settle
+ok "one that begins to change what is written" writing
+ok "after it" all_same
+ok "was seen not to" pour f1 4096 40
+ok "is on" rw on
+echo twist written > /mnt/a/.ctl
+for i in $(seq 100); do
+	pour f2 4096 1
+	state differs > /dev/null && break
+done
+ok "and is found out after $i" state differs
+ok "status says so" sh -c "efuse status /mnt/a | grep -q 'direct *off: contents are not'"
 ok "unmounted" end
 
 serve efuse.driver=efuse fs-mirror /tmp/back -f --direct /mnt/a
