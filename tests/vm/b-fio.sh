@@ -2,8 +2,8 @@
 # shellcheck shell=sh source=tests/vm/lib.sh disable=SC2154 # fs is of channel.sh
 # b-fio.sh - fio on a plain pass-through whose files are all open for direct I/O: random
 # reads and writes, 70 to 30, and reads alone, by every path to contents: the stock driver;
-# ours with none; with what the policy remembers; with the program's own files; with both;
-# and the file system behind. The paths take turns, $ROUNDS times; medians are printed, and
+# ours with none; with what the policy remembers; with the program's own files for reading,
+# and for writing as well (rw); with these and the policy; and the file system behind. The paths take turns, $ROUNDS times; medians are printed, and
 # their ratio to the stock driver. Then what the program switched between kernel and user
 # for the first of these. In the virtual machine, with VM_FIO=1.
 . /tests/lib.sh
@@ -12,8 +12,9 @@
 
 : "${ROUNDS:=3}" "${WORK:=one small large huge}" "${IMAGE:=640}"
 [ -e /bin/fio ] || { echo "1..0 # SKIP fio is not installed"; exit 0; }
-ARMS="stock driver cache direct both backing"
+ARMS="stock driver cache direct rw both backing"
 KEPT=efuse.cache=always,efuse.cache_mem=128
+RW='efuse.direct="verify,rw"'
 SMALL=50 SMALL_KB=512 LARGE=5 LARGE_MB=8
 results=/tmp/results
 export EFUSE_LOG=/tmp/shim.log
@@ -56,7 +57,8 @@ mount_arm() {
 	driver) set -- "$1" efuse.driver=efuse;;
 	cache) set -- "$1" efuse.driver=efuse,$KEPT;;
 	direct) set -- "$1" efuse.driver=efuse,efuse.direct=verify;;
-	both) set -- "$1" efuse.driver=efuse,efuse.direct=verify,$KEPT;;
+	rw) set -- "$1" "efuse.driver=efuse,$RW";;
+	both) set -- "$1" "efuse.driver=efuse,$RW,$KEPT";;
 	esac
 	serve_on "$@" > "/tmp/$1.log" 2>&1 &
 	eval "pid_$1=$!"
@@ -74,7 +76,8 @@ warm() {
 folder() { case $1 in backing) echo /back/backing;; *) echo "/mnt/$1";; esac; }
 say_of() {
 	eval "fs=\$pid_$1"
-	echo "# $1: channel $(stats channel), direct $(stats direct), $(stats direct_reads) direct reads"
+	echo "# $1: channel $(stats channel), direct $(stats direct), rw $(stats direct_rw)," \
+		"$(stats direct_reads) direct reads, $(stats direct_writes) direct writes"
 }
 
 # --- fio -----------------------------------------------------------------------
@@ -126,7 +129,7 @@ round() {
 	}
 	sed "s/^/raw;$1;$2;/" /tmp/terse
 	busybox awk -F';' -v w="$1" -v r="$2" '$8 > 0 { print w, r, $3, $8 }' /tmp/terse >> $results
-	[ "$(grep -c '^3;' /tmp/terse)" = 6 ]
+	[ "$(grep -c '^3;' /tmp/terse)" = 7 ]
 }
 # The next begins with another.
 turn() { order=$(echo "$order" | sed 's/^\([^ ]*\) \(.*\)/\2 \1/'); }
@@ -194,11 +197,11 @@ done
 order=$ARMS
 for work in $WORK; do
 	ok "$work, reads alone" rounds "$work" 100
-	for arm in $ARMS; do case $arm in stock|backing) ;; *) say_of "$arm";; esac; done
-	# What was open for writing is not read directly any more.
+	# Without rw what was open for writing is not read directly any more.
 	[ "$work" != one ] || switches 100
 	ok "$work, 70 to 30" rounds "$work" 70
 	[ "$work" != one ] || switches 70
+	for arm in $ARMS; do case $arm in stock|backing) ;; *) say_of "$arm";; esac; done
 done
 medians
 for arm in $ARMS; do [ "$arm" = backing ] || umount "/mnt/$arm"; done
