@@ -135,7 +135,7 @@ static void show_path(FILE *out, const struct efuse_state *state, int number, co
 	if (!path->requests)
 		return;
 	label(out, name);
-	fprintf(out, "%" PRIu64 " direct reads, %" PRIu64 " bytes", (uint64_t)path->requests,
+	fprintf(out, "%" PRIu64 " reads, %" PRIu64 " bytes", (uint64_t)path->requests,
 		(uint64_t)path->bytes);
 	if (path->tries)
 		fprintf(out, ", %.1f us", (double)path->ns / (double)path->tries / 1e3);

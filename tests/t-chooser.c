@@ -238,8 +238,9 @@ int main(void)
 	test_share();
 	test_learning();
 	test_machines();
-	check(chooser_class(1) == 0 && chooser_class(4096) == 0 && chooser_class(4097) == 1 &&
-	      chooser_class(1 << 20) == 4 && chooser_class(2 << 20) == 5 && chooser_class(~0U) == 5,
+	check(chooser_class(1, false) == 0 && chooser_class(4096, false) == 0 &&
+	      chooser_class(4097, false) == 1 && chooser_class(1 << 20, false) == 4 &&
+	      chooser_class(2 << 20, false) == 5 && chooser_class(~0U, false) == 5,
 	      "classes of sizes");
 	printf("1..%d\n", tests);
 	return failures != 0;

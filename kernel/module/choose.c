@@ -4,9 +4,9 @@
  * has contents: what chooser.h decides by, its clock, its memory and its trace.
  *
  * What is known of a file is the inode's, made at the first READ with a choice and freed
- * with the inode, which whoever reads has open. Its lock is held for as long as it takes to
- * decide or to add a number; the trace is written under it, so that it is in the order
- * in which things were decided.
+ * with the inode, which whoever reads has open or has folios of locked. Its lock is held
+ * for as long as it takes to decide or to add a number; the trace is written under it, so
+ * that it is in the order in which things were decided.
  */
 #include "../fuse_i.h"
 #include "choose.h"
@@ -97,22 +97,16 @@ static u32 now(void)
 	return ktime_get_ns() >> 4;
 }
 
-/* Who reads has it open. */
-static struct inode *inode_of(const struct fuse_io_args *ia)
-{
-	return file_inode(ia->io->iocb->ki_filp);
-}
-
 /* Whether the range was read before, by its first block. */
 static u32 was_seen(struct efuse_chooser *c, loff_t pos)
 {
 	return __test_and_set_bit(((u64)pos >> SEEN_SHIFT) % SEEN_BITS, c->seen);
 }
 
-void efuse_choose(struct fuse_io_args *ia, u32 ways, struct efuse_backing *b)
+void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
+		  struct efuse_backing *b)
 {
-	struct inode *inode = inode_of(ia);
-	u32 class = chooser_class(ia->read.in.size);
+	u32 class = chooser_class(ia->read.in.size, !ia->io);
 	struct chooser_request r = { .ways = ways };
 	struct efuse_choice *choice = &ia->read.choice;
 	struct chooser_choice chosen;
@@ -126,7 +120,8 @@ void efuse_choose(struct fuse_io_args *ia, u32 ways, struct efuse_backing *b)
 	}
 	r.share = b ? efuse_direct_share(b, ia->read.in.offset, ia->read.in.size) : CHOOSER_CACHED;
 	spin_lock(&c->lock);
-	r.again = was_seen(c, ia->read.in.offset);
+	/* A policy does not come to have what is in the page cache. */
+	r.again = ia->io ? was_seen(c, ia->read.in.offset) : 0;
 	chosen = chooser_choose(&c->class[class], &r);
 	if (trace_efuse_choose_enabled())
 		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
@@ -152,10 +147,10 @@ static void count_try(struct efuse_paths *paths, enum chooser_way way, u64 ns, u
 }
 
 /* ns is 0 but for a try. */
-static void learn(struct fuse_io_args *ia, struct efuse_paths *paths, bool well, u64 ns)
+static void learn(struct fuse_io_args *ia, struct inode *inode, struct efuse_paths *paths,
+		  bool well, u64 ns)
 {
 	struct efuse_choice *choice = &ia->read.choice;
-	struct inode *inode = inode_of(ia);
 	struct efuse_chooser *c = get_fuse_inode(inode)->efuse.chooser;
 	u32 guess;
 
@@ -179,9 +174,10 @@ static void count(struct efuse_paths *paths, enum chooser_way way, ssize_t size,
 		atomic64_inc(&paths->way[way].missed);
 }
 
-void efuse_chosen(struct fuse_io_args *ia, enum chooser_way way, ssize_t size, bool well)
+void efuse_chosen(struct fuse_io_args *ia, struct inode *inode, enum chooser_way way,
+		  ssize_t size, bool well)
 {
-	struct efuse_paths *paths = paths_of(&get_fuse_conn(inode_of(ia))->efuse);
+	struct efuse_paths *paths = paths_of(&get_fuse_conn(inode)->efuse);
 	struct efuse_choice *choice = &ia->read.choice;
 	u8 state = choice->state;
 	u64 ns = 0;
@@ -196,7 +192,7 @@ void efuse_chosen(struct fuse_io_args *ia, enum chooser_way way, ssize_t size, b
 	if (choice->began)
 		ns = max_t(u64, (u64)(u32)(now() - choice->began) << 4, 1);
 	if (ns || (way == CHOOSER_POLICY && !well))
-		learn(ia, paths, way == CHOOSER_POLICY ? well : choice->cached, ns);
+		learn(ia, inode, paths, way == CHOOSER_POLICY ? well : choice->cached, ns);
 }
 
 void efuse_paths_read(struct fuse_conn *fc, struct efuse_path *path)

@@ -21,19 +21,22 @@ struct efuse_backing;
 struct efuse_path;
 struct fuse_conn;
 struct fuse_io_args;
+struct inode;
 
 /*
- * Choose a way for the READ, of those in ways (1 << enum chooser_way); b is what the
+ * Choose a way for the READ of the inode, of those in ways (1 << enum chooser_way); b is what the
  * server's own file is, or NULL. Without memory no choice is made. May sleep.
  */
-void efuse_choose(struct fuse_io_args *ia, u32 ways, struct efuse_backing *b);
+void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
+		  struct efuse_backing *b);
 
 /*
  * A READ that was offered was answered by that way, with size bytes or -errno; well says
  * whether the policy had them. It is counted, the first time this is called, and learnt
  * from if it went the way that was chosen. Does not sleep.
  */
-void efuse_chosen(struct fuse_io_args *ia, enum chooser_way way, ssize_t size, bool well);
+void efuse_chosen(struct fuse_io_args *ia, struct inode *inode, enum chooser_way way,
+		  ssize_t size, bool well);
 
 /* What went which way on the connection, into CHOOSER_WAYS places. */
 void efuse_paths_read(struct fuse_conn *fc, struct efuse_path *path);

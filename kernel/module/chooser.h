@@ -95,15 +95,19 @@ struct chooser_choice {
 	__u32 try;		/* it is to be timed: 0 or 1 */
 };
 
-/* The class of a request of so many bytes: up to 4, 16, 64, 256 KiB, 1 MiB, and more. */
-#define CHOOSER_CLASSES	6
-static inline __u32 chooser_class(__u32 size)
+/*
+ * The class of a request of so many bytes: up to 4, 16, 64, 256 KiB, 1 MiB, and more, and
+ * the same once more for those that fill the page cache, to which other ways are open.
+ */
+#define CHOOSER_SIZES	6
+#define CHOOSER_CLASSES	(2 * CHOOSER_SIZES)
+static inline __u32 chooser_class(__u32 size, bool fills)
 {
 	__u32 class = 0;
 
-	for (__u32 most = 4096; size > most && class < CHOOSER_CLASSES - 1; most *= 4)
+	for (__u32 most = 4096; size > most && class < CHOOSER_SIZES - 1; most *= 4)
 		class++;
-	return class;
+	return fills ? class + CHOOSER_SIZES : class;
 }
 
 static inline __u32 chooser_usual(const struct chooser_times *t)

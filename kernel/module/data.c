@@ -189,6 +189,12 @@ static ssize_t bounce_end(struct fuse_io_args *ia, struct efuse_bounce *b, ssize
 
 /* --- hooks ---------------------------------------------------------------- */
 
+/* Who reads or writes has it open. */
+static struct inode *inode_of(const struct fuse_io_args *ia)
+{
+	return file_inode(ia->io->iocb->ki_filp);
+}
+
 /* Whether contents are in pages, not in memory of the kernel's. */
 static bool has_pages(const struct fuse_args *args)
 {
@@ -212,7 +218,8 @@ static bool asks_policy(const struct fuse_io_args *ia)
  */
 static struct efuse_backing *file_of(struct fuse_mount *fm, struct fuse_io_args *ia)
 {
-	struct efuse_backing *b = READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia) : NULL;
+	struct efuse_backing *b = efuse_has_files(&fm->fc->efuse) ?
+				  efuse_direct_get(ia->io->iocb->ki_filp, ia) : NULL;
 
 	if (b && ia->io->async &&
 	    efuse_direct_share(b, ia->read.in.offset, ia->read.in.size) < CHOOSER_CACHED) {
@@ -234,15 +241,16 @@ static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *
 		ways |= BIT(CHOOSER_FILE);
 	ia->read.choice.state = EFUSE_CHOICE_OFFERED;
 	if (ways != BIT(CHOOSER_SERVER))
-		efuse_choose(ia, ways, b);
+		efuse_choose(ia, inode_of(ia), ways, b);
 	return b;
 }
 
 static bool read_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
 {
-	if (!b || goes_elsewhere(ia, CHOOSER_FILE) || !efuse_direct_read(b, ia, ret))
+	if (!b || goes_elsewhere(ia, CHOOSER_FILE) ||
+	    !efuse_direct_read(b, ia, inode_of(ia), ret))
 		return false;
-	efuse_chosen(ia, CHOOSER_FILE, *ret, true);
+	efuse_chosen(ia, inode_of(ia), CHOOSER_FILE, *ret, true);
 	return true;
 }
 
@@ -280,7 +288,7 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 	args->efuse.asked = true;
 	if (verdict == EFUSE_DONE && p.replied && args->opcode == FUSE_READ) {
 		*ret = args->out_args[0].size;
-		efuse_chosen(ia, CHOOSER_POLICY, *ret, true);
+		efuse_chosen(ia, inode_of(ia), CHOOSER_POLICY, *ret, true);
 		return true;
 	}
 	if (p.watch && args->opcode == FUSE_READ && !READ_ONCE(fm->fc->efuse.keeps))
@@ -302,7 +310,7 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 /* The file that it may be written to, with a reference, or NULL. */
 static struct efuse_backing *file_to_write(struct fuse_mount *fm, struct fuse_io_args *ia)
 {
-	return READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia) : NULL;
+	return READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia->io->iocb->ki_filp, ia) : NULL;
 }
 
 bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
@@ -325,10 +333,11 @@ static noinline ssize_t end(struct fuse_io_args *ia, ssize_t ret)
 	if (ia->ap.args.opcode == FUSE_READ && !ia->read.choice.state)
 		return ret;
 	if (ret >= 0)
-		efuse_direct_compared(ia);
+		efuse_direct_compared(ia->io->iocb->ki_filp->private_data,
+				      ia->ap.args.opcode == FUSE_WRITE);
 	if (ia->ap.args.opcode != FUSE_READ)
 		return ret;
-	efuse_chosen(ia, asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
+	efuse_chosen(ia, inode_of(ia), asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_SERVER,
 		     ret < 0 ? ret : ia->ap.args.out_args[0].size, false);
 	return ret;
 }

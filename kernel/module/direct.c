@@ -330,12 +330,11 @@ static bool is_same(const struct efuse_backing *b, struct inode *inode)
 /*
  * The same, and if it is not, whether it is by what the server says now: it may have written
  * to the file itself, or somebody has behind it. It is asked at once, and less and less
- * often while that does not help; not at all if what it said before still holds, or for who
- * does not wait. Without EFUSE_DIRECT_WRITES nothing would be the same again.
+ * often while that does not help; not at all if what it said before still holds, for who
+ * does not wait, or for the page cache, whose folios are locked. Without EFUSE_DIRECT_WRITES nothing would be the same again.
  */
-static bool is_same_now(struct efuse_backing *b, struct fuse_io_args *ia)
+static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_io_args *ia)
 {
-	struct file *file = ia->io->iocb->ki_filp;
 	struct inode *inode = file_inode(file);
 	u32 misses;
 
@@ -344,7 +343,7 @@ static bool is_same_now(struct efuse_backing *b, struct fuse_io_args *ia)
 			atomic_set(&b->misses, 0);
 		return true;
 	}
-	if (ia->io->async || !hands_through(get_fuse_conn(inode)) ||
+	if (!ia->io || ia->io->async || !hands_through(get_fuse_conn(inode)) ||
 	    READ_ONCE(get_fuse_inode(inode)->efuse.changes))
 		return false;
 	misses = atomic_inc_return(&b->misses);
@@ -357,12 +356,13 @@ static bool is_same_now(struct efuse_backing *b, struct fuse_io_args *ia)
 /* --- reading -------------------------------------------------------------- */
 
 /* From pos on to the iterator. Returns bytes, fewer than wanted at the end of the file. */
-static ssize_t read_file(struct efuse_backing *b, loff_t pos, struct iov_iter *to)
+static ssize_t read_file(struct efuse_backing *b, int flags, loff_t pos, struct iov_iter *to)
 {
 	/* Flags of the file's are not looked at: they can change. */
 	struct kiocb iocb = {
 		.ki_filp = b->file,
 		.ki_pos = pos,
+		.ki_flags = flags,
 		.ki_ioprio = get_current_ioprio(),
 	};
 	const struct cred *old = override_creds(b->cred);
@@ -401,10 +401,20 @@ void efuse_range_end(struct efuse_range *r)
 		kfree(r->vec);
 }
 
-/* What the file says, which was as it had been, if it is so still. Otherwise -errno. */
+/* What of the range is in the file. */
+static ssize_t inside(const struct inode *inode, loff_t pos, u32 size)
+{
+	return clamp_t(loff_t, i_size_read(inode) - pos, 0, size);
+}
+
+/*
+ * What the file says, which was as it had been, if it is so still. Otherwise -errno. The
+ * page cache is filled without a wait, and with all that there is.
+ */
 static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode)
 {
 	struct fuse_args *args = &ia->ap.args;
+	bool cache = !ia->io;
 	struct efuse_range range;
 	ssize_t ret;
 
@@ -414,8 +424,12 @@ static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struc
 				ia->read.in.size, ITER_DEST);
 	if (ret)
 		return ret;
-	ret = read_file(b, ia->read.in.offset, &range.iter);
+	ret = read_file(b, cache ? IOCB_NOWAIT : 0, ia->read.in.offset, &range.iter);
+	if (args->page_zeroing)
+		iov_iter_zero(iov_iter_count(&range.iter), &range.iter);
 	efuse_range_end(&range);
+	if (cache && ret != inside(inode, ia->read.in.offset, ia->read.in.size))
+		return -EAGAIN;
 	/* An end that was read is one of the file as it was. */
 	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
 }
@@ -426,25 +440,23 @@ bool efuse_is_servers_turn(struct efuse_turns *turns)
 	       !READ_ONCE(turns->compared);
 }
 
-void efuse_direct_compared(struct fuse_io_args *ia)
+void efuse_direct_compared(struct fuse_file *ff, bool write)
 {
-	struct fuse_file *ff = ia->io->iocb->ki_filp->private_data;
 	struct efuse_backing *b;
 	struct efuse_turns *turns;
 
 	rcu_read_lock();
 	b = rcu_dereference(ff->efuse.backing);
 	if (b) {
-		turns = ia->ap.args.opcode == FUSE_WRITE ? &b->writes : &b->reads;
+		turns = write ? &b->writes : &b->reads;
 		if (!READ_ONCE(turns->compared))
 			WRITE_ONCE(turns->compared, true);
 	}
 	rcu_read_unlock();
 }
 
-struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia)
+struct efuse_backing *efuse_direct_get(struct file *file, struct fuse_io_args *ia)
 {
-	struct file *file = ia->io->iocb->ki_filp;
 	struct fuse_file *ff = file->private_data;
 	struct efuse_directs *d = READ_ONCE(ff->fm->fc->efuse.directs);
 	bool writes = ia->ap.args.opcode == FUSE_WRITE;
@@ -453,7 +465,7 @@ struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia)
 	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON || (writes && !hands_through(ff->fm->fc)))
 		return NULL;
 	b = backing_get(&ff->efuse);
-	if (b && ((writes && !efuse_direct_may_write(b, ia)) || !is_same_now(b, ia))) {
+	if (b && ((writes && !efuse_direct_may_write(b, ia)) || !is_same_now(b, file, ia))) {
 		backing_put(b);
 		return NULL;
 	}
@@ -483,19 +495,34 @@ u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size)
 	return there;
 }
 
-bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
+/*
+ * ext2 and others leave all to generic_file_read_iter(), which heeds IOCB_NOWAIT. f2fs says
+ * that it does, but may wait for writes with O_DIRECT. tmpfs waits for what it has swapped
+ * out, as in any page fault of its own.
+ */
+bool efuse_direct_hurries(const struct efuse_backing *b)
+{
+	unsigned long magic = file_inode(b->file)->i_sb->s_magic;
+
+	return magic == TMPFS_MAGIC || b->file->f_op->read_iter == generic_file_read_iter ||
+	       (b->file->f_mode & FMODE_NOWAIT && magic != F2FS_SUPER_MAGIC);
+}
+
+bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode,
+		       ssize_t *ret)
 {
 	ssize_t got = -EAGAIN;
 
 	if (!efuse_is_servers_turn(&b->reads))
-		got = read_same(b, ia, file_inode(ia->io->iocb->ki_filp));
+		got = read_same(b, ia, inode);
 	if (got < 0)
 		return false;
 	atomic64_inc(&b->reads.done);
 	atomic64_add(got, &b->reads.bytes);
 	ia->ap.args.out_args[0].size = got;
 	/* The server has it read, so its access time is another. */
-	ia->io->asked = true;
+	if (ia->io)
+		ia->io->asked = true;
 	*ret = got;
 	return true;
 }

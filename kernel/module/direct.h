@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * direct.h - files of the server's that READs are answered from and WRITEs go to: what
- * direct.c and directwrite.c give to each other, to data.c and ioctl.c.
+ * direct.c and directwrite.c give to each other, to data.c, folio.c and ioctl.c.
  */
 #ifndef _FS_FUSE_EFUSE_DIRECT_H
 #define _FS_FUSE_EFUSE_DIRECT_H
@@ -10,8 +10,11 @@
 #include <linux/types.h>
 
 struct efuse_backing;
+struct file;
 struct fuse_dev;
+struct fuse_file;
 struct fuse_io_args;
+struct inode;
 
 /*
  * EFUSE_IOC_DIRECT of a mounted device, with all fields but fd and unique checked.
@@ -20,30 +23,35 @@ struct fuse_io_args;
 int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct);
 
 /*
- * The file that the server named for what the READ or WRITE is of, if it may go there now,
- * with a reference that is the caller's; otherwise NULL. May sleep: the server may be asked
- * for the node's attributes.
+ * The file that the server named for the open file, which the READ or WRITE is of, if it may
+ * go there now, with a reference that is the caller's; otherwise NULL. May sleep, unless it
+ * fills the page cache (without ia->io): the server may be asked for the node's attributes.
  */
-struct efuse_backing *efuse_direct_get(struct fuse_io_args *ia);
+struct efuse_backing *efuse_direct_get(struct file *file, struct fuse_io_args *ia);
 
 /* Does not sleep. */
 void efuse_direct_put(struct efuse_backing *b);
 
 /*
- * The server has answered the READ or WRITE, and whoever named the file may have compared
- * that. Does not sleep.
+ * The server has answered a READ, or a WRITE, of the open file, and whoever named what
+ * backs it may have compared that. Does not sleep.
  */
-void efuse_direct_compared(struct fuse_io_args *ia);
+void efuse_direct_compared(struct fuse_file *ff, bool write);
 
 /* How much of the range is in the page cache, about, of CHOOSER_CACHED. Does not sleep. */
 u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size);
 
+/* Whether it can be read without a wait for a disk, or for who has locked it. */
+bool efuse_direct_hurries(const struct efuse_backing *b);
+
 /*
- * Read from it. Returns true if that answers the READ, with its bytes in *ret and the
- * size of the reply; false if the server is to be asked, in which case nothing but the
- * caller's memory, which a reply is to fill, is changed. May sleep.
+ * Read from it, what the inode is of; one that fills the page cache (without ia->io) only
+ * where efuse_direct_hurries(), and then that way. Returns true if that answers the READ,
+ * with its bytes in *ret and the size of the reply; false if the server is to be asked, in
+ * which case nothing but the memory, which a reply is to fill, is changed. May sleep.
  */
-bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret);
+bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, struct inode *inode,
+		       ssize_t *ret);
 
 /* Whether the WRITE is one that may go to the file by what both are. Does not sleep. */
 bool efuse_direct_may_write(const struct efuse_backing *b, const struct fuse_io_args *ia);

@@ -103,7 +103,7 @@ struct efuse_file {
 #endif
 };
 
-/* The part of a READ of a caller's own memory that is ours: see choose.c. */
+/* The part of a READ that is ours: see choose.c and folio.c. */
 struct efuse_choice {
 #ifdef CONFIG_FUSE_EFUSE
 	u32 began;	/* a try: when, in 16 nanoseconds; otherwise 0 */
@@ -243,6 +243,35 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
  * Returns ret, or the bytes of the reply if it is none. Does not sleep.
  */
 ssize_t efuse_data_end(struct fuse_io_args *ia, ssize_t ret);
+
+/* Whether it is worth offering what fills the page cache. */
+static inline bool efuse_has_files(const struct efuse_conn *conn)
+{
+	return unlikely(READ_ONCE(conn->directs));
+}
+
+/*
+ * Offer a READ for the page cache to the file that the server named for the open file. Its
+ * folios are locked. background is whether nobody waits for it. Returns true if it is
+ * answered, with the bytes or -errno in *ret, the size of the reply set and the rest of the
+ * folios zeroed. Otherwise it is to be sent, and efuse_folio_end() must follow. Does not
+ * wait for a disk, or for anybody who could wait for the folios.
+ */
+bool efuse_folio_read(struct fuse_mount *fm, struct fuse_io_args *ia, struct file *file,
+		      bool background, ssize_t *ret);
+
+/* Whether the call below is to be made. */
+static inline bool efuse_folio_offered(const struct efuse_choice *choice)
+{
+	return unlikely(choice->state);
+}
+
+/*
+ * The server has answered for the open file, or err came in its place. The inode's folios
+ * are locked still.
+ */
+void efuse_folio_end(struct fuse_io_args *ia, struct fuse_file *ff, struct inode *inode,
+		     ssize_t err);
 
 /* An OPEN or CREATE of a file is going to be sent: the server may name one of its own for it. */
 static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *ff)
@@ -435,6 +464,27 @@ static inline void efuse_lookup_end(struct fuse_args *args, bool given)
 static inline bool efuse_takes_data(const struct efuse_conn *conn)
 {
 	return false;
+}
+
+static inline bool efuse_has_files(const struct efuse_conn *conn)
+{
+	return false;
+}
+
+static inline bool efuse_folio_read(struct fuse_mount *fm, struct fuse_io_args *ia,
+				    struct file *file, bool background, ssize_t *ret)
+{
+	return false;
+}
+
+static inline bool efuse_folio_offered(const struct efuse_choice *choice)
+{
+	return false;
+}
+
+static inline void efuse_folio_end(struct fuse_io_args *ia, struct fuse_file *ff,
+				   struct inode *inode, ssize_t err)
+{
 }
 
 static inline void efuse_open_begin(struct efuse_args *args, struct fuse_file *ff)

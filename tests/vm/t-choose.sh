@@ -52,14 +52,14 @@ done
 ok "the program answers the least" [ "$(path program requests)" -lt "$(path policy requests)" ]
 ok "what tries took is known" counted program ns
 ok "and what was expected" counted policy expected
-ok "status says so" sh -c "efuse status /mnt/a | grep -q 'by policy *[0-9]* direct reads, .* us .expected: .* hits'"
+ok "status says so" sh -c "efuse status /mnt/a | grep -q 'by policy *[0-9]* reads, .* us .expected: .* hits'"
 sed 's/way=[12] try=0/way=0 try=0/' /tmp/trace > /tmp/other
 ok "another decision does not follow" not efuse replay /tmp/other
 sed '/seq=40 /d' /tmp/trace > /tmp/less
 ok "nor one for which an event is missing" not efuse replay /tmp/less
 grep -v efuse_ /tmp/trace > /tmp/none
 ok "nothing to replay" not efuse replay /tmp/none
-echo 'a efuse_choose: conn=1 node=1 seq=0 class=9 ways=1 share=0 again=0 way=0 try=1' > /tmp/bad
+echo 'a efuse_choose: conn=1 node=1 seq=0 class=12 ways=1 share=0 again=0 way=0 try=1' > /tmp/bad
 ok "an event that cannot be" not efuse replay /tmp/bad
 ok "unmounted" end
 
@@ -76,6 +76,31 @@ taken 0
 ok "most are read from the file: $files, by the program: $taken" [ "$files" -gt $((taken * 5)) ]
 ok "a write" sh -c 'echo more >> /mnt/a/f2'
 ok "is seen" often 2 f2
+ok "unmounted" end
+
+# Through the page cache, of which a policy has nothing.
+ok "the page cache" serve efuse.driver=efuse,efuse.cache=always,efuse.cache_mem=1,efuse.direct=verify \
+	fs-mirror /tmp/back -f /mnt/a
+pages_same() { [ "$(pages "$1" "/mnt/a/$2" | md5sum)" = "$(md5sum < "/tmp/back/$2")" ]; }
+many_pages() {
+	for _ in $(seq "$1"); do
+		pages drop "/mnt/a/$2"
+		pages_same read "$2" || return 1
+	done
+}
+for i in 3 4 1 2; do pages_same read f$i; done
+trace_on
+ok "filled often" many_pages 24 f1
+trace_off
+ok "a trace: $(efuse replay /tmp/trace)" efuse replay /tmp/trace
+decided() { decided=$(grep -c "efuse_choose: .* class=6 .* way=$1 " /tmp/trace); }
+decided 2
+files=$decided
+decided 0
+ok "the program was tried: $decided" [ "$decided" -gt 4 ]
+ok "most are read from the file: $files" [ "$files" -gt $((decided * 5)) ]
+decided 1
+ok "none by the policy" [ "$decided" = 0 ]
 ok "unmounted" end
 umount /tmp/back
 efuse load -u generic

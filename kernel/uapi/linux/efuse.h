@@ -121,8 +121,9 @@
  * counted as refused.
  *
  * EFUSE_IOC_DIRECT, feature EFUSE_F_DIRECT, lets the driver read what is open from the
- * file that the server itself reads it from, where READs would not go through the page
- * cache, and write to it likewise. That both hold the same is for the caller to know.
+ * file that the server itself reads it from, into the caller's memory or the page cache,
+ * and write to it what does not go through the page cache. That both hold the same is for
+ * the caller to know.
  *
  *   in:  size      sizeof(struct efuse_direct), EINVAL if less, E2BIG if more
  *        flags     EFUSE_DIRECT_WRITES with FILE or ON, see below; nothing else,
@@ -168,7 +169,9 @@
  * - while the file's size, times of modification and change, mode or owner are not those of
  *   the node as far as known, or size, time of modification or number of names are not what
  *   they were when it was named;
- * - until the first is answered, and if they are asynchronous and not all in the page cache;
+ * - until the first is answered;
+ * - if they are asynchronous or fill the page cache, and the file's own page cache has not
+ *   all of them, or it cannot be read without waiting;
  * - whenever reading it fails.
  *
  * EFUSE_DIRECT_WRITES says that the server hands through what it is told as it does what
@@ -201,7 +204,8 @@
  *        reserved  zero, otherwise EINVAL
  *   out: name      of the policy; empty: none
  *        param     what it was chosen with; zero without one
- *        path      READs that do not go through the page cache, since the first that a
+ *        path      READs that do not go through the page cache, and with
+ *                  EFUSE_IOC_DIRECT those that fill it, since the first that a
  *                  policy or a file could have answered: of those of a file, if more
  *                  than one way is open, most go the quickest, and some each other way, to
  *                  be timed. The trace events efuse:efuse_choose and efuse:efuse_learn
