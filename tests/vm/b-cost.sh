@@ -47,8 +47,10 @@ read_of() {	# WHAT DEVICE TYPE [POLICY]
 	device "$2" "$3" /mnt/a server &
 	fs=$!
 	soon test -e /mnt/a/file
+	call=${CACHED:+miss}
+	call=${call:-read}
 	# shellcheck disable=SC2046 # two numbers
-	set -- "$1" $(cost read /mnt/a/file $COUNT)
+	set -- "$1" $(cost "$call" /mnt/a/file $COUNT)
 	read=$2 median=$3
 	printf '# cost: %-42s read %6s, median %6s\n' "$1" "$read" "$median"
 	ok "$1" stop /mnt/a
@@ -113,5 +115,16 @@ read_of "efuse driver, no policy, its file, read" /dev/efuse efuse
 ok "the server's own file costs at most 45 % of that" at_most $((read * 100)) $((stock * 45))
 read_of "policy generic, no contents, its file, read" /dev/efuse efuse generic:3
 unset BACKING
+
+echo "# 4 KiB that the page cache has nothing of any more, and dropping them"
+export CACHED=1
+read_of "stock driver, page cache" /dev/fuse fuse
+stock=$read
+read_of "efuse driver, no policy, page cache" /dev/efuse efuse
+ok "which costs at most 120 more" at_most $((read - stock)) 120
+export BACKING=/tmp/backing
+read_of "its file, page cache" /dev/efuse efuse
+ok "the server's own file costs at most 60 % of that" at_most $((read * 100)) $((stock * 60))
+unset BACKING CACHED
 efuse load -u count generic
 echo "1..$n"

@@ -3,8 +3,10 @@
  * cost.c - what one call costs, in nanoseconds of the guest's clock, which are
  * instructions when the machine counts those.
  *
- *   cost fstat|stat|read PATH COUNT
+ *   cost fstat|stat|read|drop|miss PATH COUNT
  *
+ * drop is posix_fadvise(2), so that the page cache has nothing of what a read reads; miss
+ * is both.
  * Prints two numbers. The first is what a call costs on average, timer interrupts
  * and all else that happens meanwhile included: the least of five rounds of COUNT
  * calls. The second is the median of COUNT calls that were timed one by one, without
@@ -29,7 +31,7 @@ static long long now(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-static bool reads;
+static bool reads, drops;
 
 /* fd is -1 for stat, -2 for nothing at all. */
 static int once(int fd, const char *path)
@@ -38,6 +40,10 @@ static int once(int fd, const char *path)
 	struct stat st;
 
 	if (fd == -2)
+		return 0;
+	if (drops && posix_fadvise(fd, 8192, sizeof(buf), POSIX_FADV_DONTNEED))
+		return 1;
+	if (drops && !reads)
 		return 0;
 	if (reads)
 		return pread(fd, buf, sizeof(buf), 8192) != sizeof(buf);
@@ -90,10 +96,12 @@ int main(int argc, char **argv)
 	int fd = count && strcmp(argv[1], "stat") != 0 ? open(argv[2], O_RDONLY) : -1;
 	long long mean, median;
 
-	reads = count && !strcmp(argv[1], "read");
-
 	if (count < 1 || count > MAX_COUNT)
 		return 2;
+	drops = !strcmp(argv[1], "drop") || !strcmp(argv[1], "miss");
+	reads = !strcmp(argv[1], "read") || !strcmp(argv[1], "miss");
+	if (drops)	/* a page, and no other ahead */
+		posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	round_of(fd, argv[2], count);
 	mean = mean_of(fd, argv[2], count);
 	median = median_of(fd, argv[2], count);

@@ -26,7 +26,16 @@ static size_t at_most(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The page that is number I of COUNT: a prime leaves none out, if COUNT is none of its multiples. */
+/* Whether what a mapping shows behind the end of the file is zero. */
+static bool ends_well(const char *map, size_t size, size_t count)
+{
+	for (size_t i = size; i < count * PAGE; i++)
+		if (map[i])
+			return false;
+	return true;
+}
+
+/* The page that is number I of COUNT: a prime leaves none out, but in its multiples. */
 static size_t page_of(size_t i, size_t count, bool random)
 {
 	return random && count % 7919 ? i * 7919 % count : i;
@@ -60,6 +69,8 @@ static int map_pages(int fd, char *to, size_t size, int flags, bool random)
 
 		memcpy(to + off, map + off, at_most(size - off, PAGE));
 	}
+	if (!ends_well(map, size, size ? count : 0))
+		return -1;
 	return size ? munmap(map, size) : 0;
 }
 

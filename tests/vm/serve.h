@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * serve.h - the answers of a file system that costs nothing: one file named file, which
- * is open for direct I/O and holds zeroes. Nothing it says holds for any time. For
- * server.c and ringserver.c.
+ * holds zeroes and is open for direct I/O, unless open_flags are others. Nothing it says
+ * holds for any time. For server.c and ringserver.c.
  */
 #ifndef VM_SERVE_H
 #define VM_SERVE_H
@@ -27,6 +27,7 @@ static struct {
 } out;
 
 static struct timespec file_ctime;	/* what it is said to have been changed */
+static uint32_t open_flags = FOPEN_DIRECT_IO;
 
 static struct fuse_attr attr_of(uint64_t ino)
 {
@@ -76,7 +77,7 @@ static size_t answer(const struct fuse_in_header *in)
 	case FUSE_GETATTR:
 		return answer_getattr(in->nodeid);
 	case FUSE_OPEN:
-		out.open = (struct fuse_open_out){ .open_flags = FOPEN_DIRECT_IO };
+		out.open = (struct fuse_open_out){ .open_flags = open_flags };
 		return sizeof(out.open);
 	case FUSE_READ:
 		memset(out.data, 0, sizeof(out.data));

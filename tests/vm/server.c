@@ -4,10 +4,11 @@
  * is open for direct I/O and holds zeroes, no library, one read() and one write() for
  * a request. Nothing it says holds for any time.
  *
- *   [BACKING=FILE] server /dev/fd/N	a descriptor that is mounted already
+ *   [BACKING=FILE] [CACHED=1] server /dev/fd/N	a descriptor that is mounted already
  *
  * With BACKING the efuse driver is to read from that file, which has to hold the same
- * and be as old. Ends when unmounted.
+ * and be as old. With CACHED the page cache is used, for reads of one page. Ends when
+ * unmounted.
  */
 #include <fcntl.h>
 #include <linux/efuse.h>
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 
 	if (backing >= 0 && fstat(backing, &st) == 0)
 		file_ctime = st.st_ctim;
+	if (getenv("CACHED"))
+		open_flags = 0;
 	if (argc != 2 || sscanf(argv[1], "/dev/fd/%d", &fd) != 1 || (path && backing < 0))
 		return 2;
 	return serve(fd, backing);
