@@ -25,7 +25,7 @@ export EFUSE_LOG=/tmp/shim.log
 make_back() {
 	mkdir -p /back
 	backing=tmpfs
-	for module in /lib/fio-modules/*.ko; do
+	for module in /lib/disk-modules/*.ko; do
 		[ -e "$module" ] && busybox insmod "$module"
 	done
 	if [ -e /bin/mke2fs ] && dd if=/dev/zero of=/tmp/image bs=1M count=0 seek="$IMAGE" 2>/dev/null &&

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# fio.sh - what b-fio.sh runs beside our own: fio, and ext4 on a loop device, if the
-# kernel's modules for that and mke2fs are there. For run.sh, whose with_libraries() it uses.
+# fio.sh - what b-fio.sh runs beside our own: fio; and for every test ext4 on a loop device,
+# if the kernel's modules for that and mke2fs are there. For run.sh, whose with_libraries()
+# it uses.
 
 FIO_MODULES="lib/crc16 crypto/crc32c_generic fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4 drivers/block/loop"
 
@@ -29,8 +30,13 @@ fill_fio() {
 		[ -e "$root$f" ] || install -D "$f" "$root$f"
 	done
 	ln -sf "$(command -v fio)" "$root/bin/fio"
+}
+
+# fill_disk ROOT
+fill_disk() {
+	local root=$1 f
 	f=$(PATH=$PATH:/sbin:/usr/sbin command -v mke2fs) || return 0
-	fill_modules "/lib/modules/${KDIR#/usr/src/linux-headers-}" "$root/lib/fio-modules" || return 0
+	fill_modules "/lib/modules/${KDIR#/usr/src/linux-headers-}" "$root/lib/disk-modules" || return 0
 	install "$f" "$root/bin/mke2fs"
 	with_libraries "$f" | grep '\.so' | while read -r f; do
 		[ -e "$root$f" ] || install -D "$f" "$root$f"

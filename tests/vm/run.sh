@@ -11,7 +11,8 @@
 # the tests find in their environment. VM_KERNEL and VM_KO are another kernel and
 # the driver for it, VM_MEMORY is its memory, VM_CPUS its cores (2), VM_DIR is where its
 # own files go.
-# With VM_PROGRAMS=1 the guest has what programs.sh says, with VM_FIO=1 what fio.sh does.
+# With VM_PROGRAMS=1 the guest has what programs.sh says, with VM_FIO=1 what fio.sh does; ext4
+# it has always, if that can be had.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -85,13 +86,14 @@ fill_root() {
 	ln -s /lib/bpf/generic.bpf.o "$root/usr/local/lib/efuse/bpf/"
 	ln -s /bin/efuse-policy /bin/fusermount3 "$root/usr/local/lib/efuse/"
 	[ "${VM_PROGRAMS:-0}" = 0 ] || fill_programs "$root"
+	fill_disk "$root"
 	[ "${VM_FIO:-0}" = 0 ] || fill_fio "$root"
 }
 
 # shellcheck source=tests/vm/programs.sh
 [ "${VM_PROGRAMS:-0}" = 0 ] || . "$here/programs.sh"
 # shellcheck source=tests/vm/fio.sh
-[ "${VM_FIO:-0}" = 0 ] || . "$here/fio.sh"
+. "$here/fio.sh"
 
 make_initramfs() {
 	local root
