@@ -72,8 +72,8 @@ differ() {
 	# One process is faster on the processor that its file system is on.
 	case $* in *--procs*) taskset -p 3 $$;; *) taskset -p 1 $$;; esac >/dev/null
 	begin "$run" "$paths"
-	# What is open only for a moment is written once, by the file system.
-	bar=$((DIFFER_OPS / 100)) write_bar=0
+	# What is open only for a moment is written once, by the file system: there may be none.
+	bar=$((DIFFER_OPS / 100)) write_bar=-1
 	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@"
 	finish "$run" "$paths"
 }
