@@ -4,14 +4,16 @@
  * that changes contents, each compared with what memory says it must be.
  *
  *   prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]
- *             [--behind BACKING [--wait MS]]
+ *             [--behind BACKING [--wait MS] [--no-map]]
  *
  * Each of --procs processes has a file of its own in DIR, of up to --size bytes.
  * With --shared they have one file together, whose size stays; each of them owns
  * stripes of it, which share blocks with the others', writes there alone, and
  * compares nothing else. With --behind, DIR shows BACKING: now and then a process begins
  * another file, and every second of these it changes in BACKING, and reads in DIR alone,
- * where changes must show after --wait milliseconds, or at once. The same arguments give each process the same operations.
+ * where changes must show after --wait milliseconds, or at once. With --no-map none of these
+ * is made by a mapping, which on tmpfs need not change the time of modification. The same
+ * arguments give each process the same operations.
  *
  * Leaves with 0, 1 for a difference, which is printed, or 2 if it could not run.
  */
@@ -39,7 +41,7 @@ static struct {
 	uint64_t seed;
 	unsigned int ops, procs;
 	size_t size;
-	bool shared;
+	bool shared, no_map;
 	const char *dir, *behind;	/* what dir shows, if there are changes behind it */
 	unsigned int wait_ms;
 } setup = { .seed = 1, .ops = 1000, .procs = 1, .size = 256 << 10 };
@@ -256,7 +258,7 @@ static int op_map(void)
 		return errno == ENODEV ? 0 : broken("mmap", 0, -1, 0);
 	memcpy(f.buf, map + r.from, r.len);
 	ret = compare(r.from, r.len);
-	if (draw(2)) {
+	if (draw(2) && !(f.behind && setup.no_map)) {
 		memset(map + r.from, (int)f.op, r.len);
 		memset(f.image + r.from, (int)f.op, r.len);
 		if (draw(2) && msync(map, f.size, MS_SYNC))
@@ -466,7 +468,7 @@ static int parse(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "seed", 1, 0, 's' }, { "ops", 1, 0, 'n' }, { "size", 1, 0, 'z' },
 		{ "procs", 1, 0, 'p' }, { "shared", 0, 0, 'h' }, { "behind", 1, 0, 'b' },
-		{ "wait", 1, 0, 'w' }, { 0 },
+		{ "wait", 1, 0, 'w' }, { "no-map", 0, 0, 'm' }, { 0 },
 	};
 	int c;
 
@@ -477,6 +479,7 @@ static int parse(int argc, char **argv)
 		case 'z': setup.size = (size_t)atoi(optarg); break;
 		case 'p': setup.procs = (unsigned int)atoi(optarg); break;
 		case 'h': setup.shared = true; break;
+		case 'm': setup.no_map = true; break;
 		case 'b': setup.behind = optarg; break;
 		case 'w': setup.wait_ms = (unsigned int)atoi(optarg); break;
 		default: return -1;
@@ -491,7 +494,7 @@ int main(int argc, char **argv)
 {
 	if (parse(argc, argv)) {
 		fprintf(stderr, "usage: prog-data DIR [--seed N] [--ops N] [--size N] [--procs N] [--shared]\n"
-			"       [--behind BACKING [--wait MS]]\n");
+			"       [--behind BACKING [--wait MS] [--no-map]]\n");
 		return 2;
 	}
 	return run_all();
