@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shim/cancel.h"
+#include "shim/compare.h"
 #include "shim/count.h"
 #include "shim/direct.h"
 #include "shim/fds.h"
@@ -33,23 +34,12 @@
 
 #define RANGE		4096	/* bytes: those of one page are one range */
 #define SEEN_BITS	8192	/* a power of two */
-#define CHUNK		4096	/* bytes compared at a time */
-#define SETTLED_NS	20000000	/* more than a tick of any kernel */
 #define HANDLES		256	/* lists of handles, a power of two */
 #define ENOUGH_WRITES	16
 
 /* Once it is on: the first answers of what is open, and each of so many. */
 #define FIRST_TURNS	4
 #define LATER_TURNS	8
-
-/* What must not change while a file is compared. */
-struct likeness {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime, ctime;
-	bool settled;		/* another change would have another time */
-};
 
 /* A handle of the daemon's. */
 struct backed {
@@ -75,13 +65,6 @@ struct direct {
 	uint32_t writes;		/* after which it held what was written */
 	uint8_t seen[SEEN_BITS / 8];	/* ranges, by a hash */
 	struct backed *table[HANDLES];
-};
-
-/* Contents, in the order they are added. */
-struct digest {
-	uint64_t sum;
-	char first;
-	bool any, varied;	/* bytes; that are not all one */
 };
 
 /* What a thread was handed last, until it answers. */
@@ -370,75 +353,6 @@ void direct_opened(int fd)
 
 /* --- READ ------------------------------------------------------------------- */
 
-/*
- * Times of files are those of the last tick of the clock: what was changed in this one
- * can be changed once more and look the same.
- */
-static bool is_settled(const struct timespec *changed)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return (now.tv_sec - changed->tv_sec) * 1000000000LL + now.tv_nsec - changed->tv_nsec >
-	       SETTLED_NS;
-}
-
-static bool look(int fd, struct likeness *l)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return false;
-	*l = (struct likeness){
-		.dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
-		.mtime = st.st_mtim, .ctime = st.st_ctim, .settled = is_settled(&st.st_ctim),
-	};
-	return true;
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool same_likeness(const struct likeness *a, const struct likeness *b)
-{
-	return a->settled && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
-}
-
-/* pread(2), which is no place for the thread to be cancelled in. */
-static ssize_t read_at(int fd, void *buf, size_t size, uint64_t offset)
-{
-	return syscall(__NR_pread64, fd, buf, size, offset);
-}
-
-enum verdict { AGREES, DIFFERS, SAYS_NOTHING };
-
-/*
- * Whether the file has at OFFSET what the reply holds: bytes, and where it ends. *varied
- * is set when the bytes are not all one.
- */
-static enum verdict compare(int fd, uint64_t offset, const struct iovec *iov, int count,
-			    size_t size, size_t wanted, bool *varied)
-{
-	char theirs[CHUNK], ours[CHUNK];
-	size_t done = 0;
-
-	for (; done < size; done += CHUNK) {
-		size_t n = size - done < CHUNK ? size - done : CHUNK;
-
-		proto_iov_gather(iov, count, sizeof(struct fuse_out_header) + done, theirs, n);
-		if (read_at(fd, ours, n, offset + done) != (ssize_t)n ||
-		    memcmp(ours, theirs, n) != 0)
-			return DIFFERS;
-		*varied |= memcmp(theirs, theirs + 1, n - 1) != 0;
-	}
-	if (size > wanted)
-		return DIFFERS;
-	return size == wanted || read_at(fd, ours, 1, offset + size) == 0 ? AGREES : DIFFERS;
-}
-
 /* Whether this range is one more. */
 static bool new_range(struct direct *d, uint64_t ino, uint64_t offset)
 {
@@ -486,8 +400,8 @@ static void read_reply(struct direct *d, int device, const struct iovec *iov, in
 	if (!takes_turn(d, task.nodeid, task.read.fh, &copy) ||
 	    task.before.dev != copy.dev || task.before.ino != copy.ino)
 		return;
-	verdict = compare(copy.fd, task.read.offset, iov, count, size, task.read.size, &varied);
-	if (!look(copy.fd, &after) || !same_likeness(&task.before, &after))
+	verdict = compare_reply(copy.fd, task.read.offset, iov, count, size, task.read.size, &varied);
+	if (!likeness_of(copy.fd, &after) || !likeness_same(&task.before, &after))
 		verdict = SAYS_NOTHING;
 	pthread_mutex_lock(&d->lock);
 	if (verdict == DIFFERS)
@@ -499,46 +413,6 @@ static void read_reply(struct direct *d, int device, const struct iovec *iov, in
 }
 
 /* --- WRITE ------------------------------------------------------------------ */
-
-static void digest_add(struct digest *digest, const char *data, size_t size)
-{
-	uint64_t sum = digest->sum, word;
-
-	if (size && !digest->any) {
-		digest->first = data[0];
-		digest->any = true;
-	}
-	if (size)
-		digest->varied |= data[0] != digest->first || memcmp(data, data + 1, size - 1) != 0;
-	for (size_t done = 0; done < size; done += sizeof(word)) {
-		word = 0;
-		memcpy(&word, data + done, size - done < sizeof(word) ? size - done : sizeof(word));
-		sum = (sum ^ word) * 0x9E3779B97F4A7C15u;
-		sum ^= sum >> 29;
-	}
-	digest->sum = sum;
-}
-
-/* In the same steps as below, whatever their size does to the last word. */
-static void digest_memory(struct digest *digest, const char *data, size_t size)
-{
-	for (size_t done = 0; done < size; done += CHUNK)
-		digest_add(digest, data + done, size - done < CHUNK ? size - done : CHUNK);
-}
-
-static bool digest_file(struct digest *digest, int fd, uint64_t offset, size_t size)
-{
-	char data[CHUNK];
-
-	for (size_t done = 0; done < size; done += CHUNK) {
-		size_t n = size - done < CHUNK ? size - done : CHUNK;
-
-		if (read_at(fd, data, n, offset + done) != (ssize_t)n)
-			return false;
-		digest_add(digest, data, n);
-	}
-	return true;
-}
 
 /* Whether the file has what was written. */
 static enum verdict compare_there(int fd)
@@ -611,7 +485,7 @@ static void write_begun(struct direct *d, int device, const char *data, size_t s
 	b = find_handle(d, task.nodeid, task.write.fh);
 	if (b)
 		takes = b->writes && is_turn(b->write_turn++, d->rw == STATS_WRITES_ON);
-	if (takes && (!look(b->fd, &task.before) || task.before.dev != b->dev ||
+	if (takes && (!likeness_of(b->fd, &task.before) || task.before.dev != b->dev ||
 		      task.before.ino != b->ino)) {
 		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
 		takes = false;
@@ -637,7 +511,7 @@ static void read_begun(struct direct *d, int device)
 	task.opcode = 0;
 	pthread_mutex_lock(&d->lock);
 	b = find_handle(d, task.nodeid, task.read.fh);
-	if (b && look(b->fd, &task.before) && task.before.dev == b->dev && task.before.ino == b->ino)
+	if (b && likeness_of(b->fd, &task.before) && task.before.dev == b->dev && task.before.ino == b->ino)
 		task.opcode = FUSE_READ;
 	else if (b)
 		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
