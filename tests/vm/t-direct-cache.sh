@@ -52,10 +52,12 @@ changes() {
 	truncate -s 50000 /tmp/back/f1
 	cat <&3 | show
 	mkfifo /tmp/line
+	: > /tmp/twice
 	pages twice /mnt/a/f1 < /tmp/line > /tmp/twice &
 	twice=$!
 	exec 4> /tmp/line
-	sleep 0.5
+	soon test -s /tmp/twice
+	sleep 0.1
 	cp /tmp/change.1 /tmp/back/f1
 	echo > /tmp/line
 	exec 4>&-
