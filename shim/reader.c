@@ -3,6 +3,7 @@
  * reader.c - a thread of the daemon that reads requests. See reader.h.
  */
 #include <pthread.h>
+#include <signal.h>
 
 #include "shim/count.h"
 #include "shim/reader.h"
@@ -71,6 +72,24 @@ static void exit_key_make(void)
 	pthread_key_create(&exit_key, thread_exits);
 }
 
+static bool ends_calls(int signal, const sigset_t *blocked)
+{
+	struct sigaction action;
+
+	return !sigismember(blocked, signal) && !sigaction(signal, NULL, &action) &&
+	       action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+	       !(action.sa_flags & SA_RESTART);
+}
+
+static bool minds_signals(void)
+{
+	sigset_t blocked;
+
+	return !pthread_sigmask(SIG_SETMASK, NULL, &blocked) &&
+	       (ends_calls(SIGHUP, &blocked) || ends_calls(SIGINT, &blocked) ||
+		ends_calls(SIGTERM, &blocked));
+}
+
 void reader_begin(struct reader *r, struct session *s, void (*end)(struct reader *r))
 {
 	pthread_once(&exit_once, exit_key_make);
@@ -78,6 +97,7 @@ void reader_begin(struct reader *r, struct session *s, void (*end)(struct reader
 	session_ref(s);
 	r->session = s;
 	r->end = end;
+	r->minds_signals = minds_signals();
 	r->next = mine;
 	mine = r;
 	place_init(&r->place);
@@ -110,7 +130,10 @@ bool reader_settle(struct reader *r, bool alone)
 
 bool reader_may_spin(struct reader *r)
 {
-	if (!settings_get()->poll_us || place_here() == r->lastq)
+	bool rests = r->rests;
+
+	r->rests = false;
+	if (rests || !settings_get()->poll_us || place_here() == r->lastq)
 		return false;
 	return r->spin_credit || ++r->spin_refused % SPIN_RETRY == 0;
 }
@@ -123,4 +146,5 @@ void reader_spun(struct reader *r, bool paid)
 		r->spin_credit++;
 	else if (!paid && r->spin_credit)
 		r->spin_credit--;
+	r->rests = !paid && r->minds_signals;
 }

@@ -27,6 +27,8 @@ struct reader {
 	uint32_t lastpid;		/* the thread that made it, 0 for nobody */
 	unsigned int spin_credit;	/* spins that paid lately */
 	unsigned int spin_refused;	/* waits without credit */
+	bool minds_signals;		/* see reader_begin() */
+	bool rests;			/* it has looked in vain, and is to sleep next time */
 	struct place place;
 };
 
@@ -34,6 +36,12 @@ struct reader {
  * R is what the calling thread has for S from now on, until it ends or calls
  * reader_drop(). END is called then, by this thread and with R listed no longer: it
  * gives everything back, the session's reference included.
+ *
+ * minds_signals is set if the thread gets SIGHUP, SIGINT or SIGTERM in a handler that does
+ * not have system calls go on (SA_RESTART): its read(2) ends with EINTR, and it then looks
+ * whether it is to leave. A handler that runs while the thread does anything here but
+ * sleep leaves no trace, so such a thread never sleeps after it has done something else
+ * for longer than a moment: it gets EINTR, as if the signal had come, and is soon back.
  */
 void reader_begin(struct reader *r, struct session *s, void (*end)(struct reader *r));
 

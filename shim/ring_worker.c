@@ -485,6 +485,14 @@ static void settle(struct rings *r, struct ring_worker *w, uint64_t now)
 		w->calls++;
 }
 
+/* See reader_begin(). It has nothing, and may have been woken for something. */
+static ssize_t interrupted(struct rings *r, struct ring_worker *w)
+{
+	if (!alone(r))
+		pass_on(r, w);
+	return -EINTR;
+}
+
 static ssize_t next_or_error(struct rings *r, struct ring_worker *w, void *buf, size_t size)
 {
 	unsigned int tries = 0;
@@ -498,8 +506,12 @@ static ssize_t next_or_error(struct rings *r, struct ring_worker *w, void *buf, 
 			   buf, size);
 		if (len)
 			return len;
+		if (tries && w->reader.minds_signals)
+			return interrupted(r, w);
 		if (spin(r, w))
 			continue;
+		if (w->reader.rests)
+			return interrupted(r, w);
 		ret = sleep_in_driver(r, w);
 		if (ret < 0 && ret != -ENODEV) {
 			pass_on(r, w);

@@ -582,6 +582,8 @@ static int sleep_until_work(struct uring *u, struct worker *w)
 
 	if (spin(u, w))
 		return 0;
+	if (w->reader.rests)
+		return -EINTR;
 
 	__atomic_store_n(&w->port.state, PORT_WAITING, __ATOMIC_SEQ_CST);
 	if (!has_work(u, w))
@@ -608,6 +610,7 @@ static void flush_count(struct worker *w)
 ssize_t worker_next(struct worker *w, void *buf, size_t size)
 {
 	struct uring *u = w->reader.session->uring;
+	bool again = false;
 	ssize_t len;
 
 	flush_count(w);
@@ -621,11 +624,14 @@ ssize_t worker_next(struct worker *w, void *buf, size_t size)
 		ensure_entry(u, w, w->reader.home);
 		ensure_entry(u, w, w->reader.lastq);
 		len = take(u, w, buf, size);
+		if (!len && again && w->reader.minds_signals)
+			len = -EINTR;
 		if (len)
 			break;
 		len = sleep_until_work(u, w);
 		if (len && len != -EAGAIN)
 			break;
+		again = true;
 	}
 	empty_inbox(u, w);
 	if (!__atomic_load_n(&w->busy_since, __ATOMIC_RELAXED))

@@ -113,6 +113,20 @@ if command -v bindfs > /dev/null; then
 	ask TERM bindfs bindfs -f "$T/back" "$M"
 fi
 
+# --- a signal that comes while the daemon looks for a request, and does not sleep ---
+
+stays=0
+for _ in {1..40}; do
+	serve uring "$M" fs-mem -f -s "$M" || break
+	prog-load "$M" 0.05 3 > "$T/load" 2>&1
+	kill -s TERM "$daemon"
+	wait_for 2 gone "$daemon" || { stays=$((stays + 1)); kill -9 "$daemon"; }
+	wait "$daemon" 2>/dev/null
+	umount -l "$M" 2>/dev/null
+	rm -f "$T"/status/*
+done
+is "TERM just after a load: rounds of 40 in which the daemon stays" "$stays" 0
+
 # --- the process ends itself, in the midst of a request ---
 
 serve uring "$M" fs-mem -f "$M"

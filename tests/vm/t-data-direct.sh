@@ -43,7 +43,7 @@ begin() {
 	mkdir -p /tmp/d/b /tmp/d/s
 	note $READ
 	echo "# $(cut -d. -f1 /proc/uptime) s: $1"
-	ok "$1: a mount" serve "efuse.driver=efuse,$2" fs-mirror /tmp/d/b -f ${cached:---direct} \
+	ok "$1: a mount" serve "efuse.driver=efuse,$2" fs-mirror /tmp/d/b -f "${cached:---direct}" \
 		-o allow_other,default_permissions /mnt/a
 	case $2 in *direct*) ok "$1: files proved the same" prove;; esac
 	case $2 in *,rw*) ok "$1: and what was written" is "$(stats direct_rw)" on;; esac

@@ -68,7 +68,7 @@ changes() {
 	cat <&3 | wc -c
 	exec 3<&-
 	cp /tmp/change.2 /tmp/back/f1
-	cat /mnt/a/f1 | show
+	show < /mnt/a/f1
 }
 
 # all WHAT: everything, on what is mounted on /tmp/back.
