@@ -84,15 +84,16 @@ say_of() {
 
 # What fio calls several files; in a format of theirs, it runs one job of them.
 names() { seq 0 $(($2 - 1)) | sed "s|^|$1.|" | tr '\n' ':' | sed 's/:$//'; }
-# job WORK READS ARM...: a job file, one group for each of these.
+# job WORK READS ARM...: a job file, one group for each of these. What is counted begins a
+# while after all files were opened: the first read and write of each are the program's.
 job() {
 	work=$1 reads=$2
 	shift 2
 	case $work in
-	one) what="bs=4k jobs=8 files=1 size=8m name=one seconds=1";;
-	small) what="bs=4k jobs=16 files=$SMALL size=${SMALL_KB}k name=small seconds=1";;
-	large) what="bs=1m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2";;
-	huge) what="bs=2m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2";;
+	one) what="bs=4k jobs=8 files=1 size=8m name=one seconds=1 ramp=1";;
+	small) what="bs=4k jobs=16 files=$SMALL size=${SMALL_KB}k name=small seconds=1 ramp=3";;
+	large) what="bs=1m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2 ramp=1";;
+	huge) what="bs=2m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2 ramp=1";;
 	esac
 	eval "$what"
 	cat <<-END
@@ -113,6 +114,7 @@ job() {
 		group_reporting=1
 		unified_rw_reporting=1
 		${LENGTH:-time_based=1
+		ramp_time=$ramp
 		runtime=$seconds}
 	END
 	for arm; do
