@@ -40,13 +40,16 @@ fi
 # --- what it is while it waits -----------------------------------------------
 
 # A helper that stays behind, with everything a caller can leave it.
+exec 8< <(exec sleep 300)
+silent=$!
 (
 	ulimit -c unlimited 2>/dev/null
 	umask 0
 	exec 9</etc/passwd 10>"$T/open"
 	as alice env EVIL=1 LD_PRELOAD= "$COMMFD" -bw "$OURS" -o auto_unmount,fsname=inherit -- "$M"
-) < <(sleep 300) >"$T/out" 2>&1 &
+) <&8 >"$T/out" 2>&1 &
 caller=$!
+exec 8<&-
 ok "a mount with auto_unmount" wait_for 5 grep -q '^fd' "$T/out"
 # Nobody else's helper belongs to that user.
 helper=$(pgrep -x -u "$ALICE" fusermount3 | head -1)
@@ -69,7 +72,7 @@ not_ok "nor at its memory" as alice head -c1 "/proc/$helper/mem"
 if command -v strace >/dev/null; then
 	not_ok "nor trace it" as alice timeout 5 strace -p "$helper" -o /dev/null
 fi
-kill "$caller" 2>/dev/null
+kill "$caller" "$silent" 2>/dev/null
 kill_alices commfd
 ok "when the caller is killed the mount goes" wait_for 5 eval '! fuse_at "$M"'
 ok "and so does the helper" wait_for 5 no_helpers
