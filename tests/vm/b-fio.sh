@@ -3,9 +3,10 @@
 # b-fio.sh - fio on a plain pass-through whose files are all open for direct I/O: random
 # reads and writes, 70 to 30, and reads alone, by every path to contents: the stock driver;
 # ours with none; with what the policy remembers; with the program's own files for reading,
-# and for writing as well (rw); with these and the policy; and the file system behind. The paths take turns, $ROUNDS times; medians are printed, and
-# their ratio to the stock driver. Then what the program switched between kernel and user
-# for the first of these. In the virtual machine, with VM_FIO=1.
+# and for writing as well (rw); with these and the policy; and the file system behind. The
+# paths take turns, $ROUNDS times; medians are printed, and their ratio to the stock driver.
+# Then what the program switched between kernel and user for the first of these. In the
+# virtual machine, with VM_FIO=1.
 . /tests/lib.sh
 # shellcheck source=tests/vm/channel.sh
 . /tests/channel.sh

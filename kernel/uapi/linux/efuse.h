@@ -109,9 +109,11 @@
  *   EFUSE_ENTER_START     has requests put on rings from now on
  *   EFUSE_ENTER_COMPLETE  takes the replies of the ring
  *   EFUSE_ENTER_KICK      wakes a sleeper, if there are requests that nobody has taken
- *   EFUSE_ENTER_WAIT      sleeps until there are some, or something on the device
- * and returns what it found in the end: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE, both
- * or, since somebody else may have been quicker or without WAIT, none; and
+ *                         and nobody was woken or polls for
+ *   EFUSE_ENTER_WAIT      sleeps until there are some such, or some that it was woken for
+ *                         and finds, or something on the device
+ * and returns what it found in the end: EFUSE_ENTER_SUBMITTED, EFUSE_ENTER_DEVICE or both,
+ * without WAIT none; by then somebody else may have been quicker. And
  * EFUSE_ENTER_WOKEN if it was woken: what is there is for this thread. EPERM: not
  * mounted. EINVAL: no rings, no such ring or flag, not started. EINTR: a signal came.
  * ENODEV: the connection has ended.
