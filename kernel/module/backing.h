@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * backing.h - one file of the server's that something open is read from and written to:
- * what direct.c and directwrite.c share.
+ * what direct.c, directread.c and directwrite.c share.
  */
 #ifndef _FS_FUSE_EFUSE_BACKING_H
 #define _FS_FUSE_EFUSE_BACKING_H
@@ -14,6 +14,7 @@
 
 #define FEW_PAGES	4	/* of a request, that need no memory */
 
+struct efuse_file;
 struct fuse_args_pages;
 
 /* The files of a connection. */
@@ -64,6 +65,9 @@ struct efuse_range {
 	struct bio_vec few[FEW_PAGES];
 };
 
+/* What the open file is read from, with a reference, or NULL. */
+struct efuse_backing *efuse_backing_get(struct efuse_file *ef);
+
 /*
  * Where the size bytes of a request are, in memory or, if that is NULL, in pages; dir is
  * ITER_SOURCE or ITER_DEST. Returns 0, or -ENOMEM, and nothing is to be ended then.
@@ -74,8 +78,9 @@ void efuse_range_end(struct efuse_range *r);
 
 /*
  * Whose turn the request is: the server's are the first, and all that begin before that
- * one is answered, so that nothing is ever done that was never compared, and some later.
+ * one is answered, so that nothing is ever done that was never compared, and some later: one
+ * in EFUSE_DIRECT_TURN, then fewer, down to one in rarest.
  */
-bool efuse_is_servers_turn(struct efuse_turns *turns);
+bool efuse_is_servers_turn(struct efuse_turns *turns, u32 rarest);
 
 #endif /* _FS_FUSE_EFUSE_BACKING_H */

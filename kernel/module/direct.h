@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * direct.h - files of the server's that READs are answered from and WRITEs go to: what
- * direct.c and directwrite.c give to each other, to data.c, folio.c and ioctl.c.
+ * direct.c, directread.c and directwrite.c give to each other, to data.c, folio.c and ioctl.c.
  */
 #ifndef _FS_FUSE_EFUSE_DIRECT_H
 #define _FS_FUSE_EFUSE_DIRECT_H

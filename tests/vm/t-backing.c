@@ -462,6 +462,23 @@ static void test_turns(void)
 	tap_ok("also when it is closed", ask(EFUSE_DIRECT_ASK).reads == after.reads);
 }
 
+/* As often between each power of two and the next, to the end of it. */
+static void test_rare_turns(void)
+{
+	int fd = open_node(0, O_RDONLY), early, later;
+
+	order->reads = 0;
+	for (int i = 0; i < 32 * EFUSE_DIRECT_TURN; i++)
+		reads_from(fd);
+	early = (int)order->reads;
+	for (int i = 32 * EFUSE_DIRECT_TURN; i < 64 * EFUSE_DIRECT_TURN; i++)
+		reads_from(fd);
+	later = (int)order->reads - early;
+	tap_is("turns of the first 2,048 READs", early, 32);
+	tap_is("of as many later", later, 16);
+	close(fd);
+}
+
 static void test_sizes(void)
 {
 	struct iovec parts[] = { { buffer + 3, 1000 }, { buffer + 1003, 5000 }, { buffer + 6003, 77 } };
@@ -1064,6 +1081,7 @@ int main(void)
 	test_requests();
 	test_before();
 	test_turns();
+	test_rare_turns();
 	test_sizes();
 	test_changes();
 	test_behind(backing);

@@ -164,7 +164,8 @@
  *   EMFILE     EFUSE_DIRECT_MAX files are held
  *
  * One READ in EFUSE_DIRECT_TURN of what is open, the first of them, goes to the server
- * nevertheless, so that the caller can go on comparing. All go there
+ * nevertheless, so that the caller can go on comparing; after 1,024 of them fewer, by and by
+ * one in EFUSE_DIRECT_RARE. All go there
  * - once the node was open for writing, was created, or had a SETATTR or IOCTL through this
  *   mount, or a notification said that its contents changed, as long as the driver knows
  *   it: a server may keep for itself what it has been told;
@@ -356,7 +357,8 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 #define EFUSE_ENTER_WOKEN	4
 
 #define EFUSE_DIRECT_MAX	1024		/* files of a connection */
-#define EFUSE_DIRECT_TURN	64
+#define EFUSE_DIRECT_TURN	64		/* of so many requests one is the server's, */
+#define EFUSE_DIRECT_RARE	512		/* of READs later one of so many */
 
 enum efuse_direct_what {
 	EFUSE_DIRECT_ASK,
