@@ -108,16 +108,18 @@ void digest_memory(struct digest *digest, const char *data, size_t size)
 		digest_add(digest, data + done, size - done < CHUNK ? size - done : CHUNK);
 }
 
-bool digest_file(struct digest *digest, int fd, uint64_t offset, size_t size)
+size_t digest_file(struct digest *digest, int fd, uint64_t offset, size_t size)
 {
 	char data[CHUNK];
+	size_t done = 0;
+	ssize_t got;
 
-	for (size_t done = 0; done < size; done += CHUNK) {
-		size_t n = size - done < CHUNK ? size - done : CHUNK;
-
-		if (read_at(fd, data, n, offset + done) != (ssize_t)n)
-			return false;
-		digest_add(digest, data, n);
-	}
-	return true;
+	do {
+		got = read_at(fd, data, size - done < CHUNK ? size - done : CHUNK, offset + done);
+		if (got > 0) {
+			digest_add(digest, data, (size_t)got);
+			done += (size_t)got;
+		}
+	} while (got > 0 && got % CHUNK == 0 && done < size);
+	return done;
 }

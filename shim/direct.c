@@ -24,6 +24,7 @@
 #include "shim/count.h"
 #include "shim/direct.h"
 #include "shim/fds.h"
+#include "shim/handles.h"
 #include "shim/proto.h"
 #include "shim/settings.h"
 
@@ -34,37 +35,25 @@
 
 #define RANGE		4096	/* bytes: those of one page are one range */
 #define SEEN_BITS	8192	/* a power of two */
-#define HANDLES		256	/* lists of handles, a power of two */
+#define FILES		16	/* that are told apart, ENOUGH_FILES at least */
 #define ENOUGH_WRITES	16
 
-/* Once it is on: the first answers of what is open, and each of so many. */
-#define FIRST_TURNS	4
-#define LATER_TURNS	8
-
-/* A handle of the daemon's. */
-struct backed {
-	uint64_t fh;
-	uint64_t nodeid;
-	int fd;
-	uint32_t opens;		/* of this number that are not released */
-	dev_t dev;
-	ino_t ino;
-	uint32_t turn, write_turn;
-	bool agreed;		/* once, so that the file counts */
-	bool writes;		/* WRITEs may go there */
-	bool unreadable;	/* by fd, which is open for writing only */
-	struct backed *next;
-};
+/* Once it is on: the first answers to READs, and to WRITEs, of what is open, and each of so many. */
+#define FIRST_READS	16
+#define LATER_READS	2
+#define FIRST_WRITES	4
+#define LATER_WRITES	8
 
 struct direct {
 	pthread_mutex_t lock;
 	struct stats_head *stats;
 	uint32_t state;			/* enum stats_direct; written under the lock */
 	enum stats_writes rw;		/* likewise */
-	uint32_t files, ranges;		/* that held the same */
+	uint32_t files, ranges;		/* that held the same, */
+	ino_t ino[FILES];		/* and the first of these files */
 	uint32_t writes;		/* after which it held what was written */
 	uint8_t seen[SEEN_BITS / 8];	/* ranges, by a hash */
-	struct backed *table[HANDLES];
+	struct handles handles;		/* under the lock */
 };
 
 /* What a thread was handed last, until it answers. */
@@ -82,7 +71,9 @@ static __thread struct {
 	struct fuse_read_in read;
 	struct fuse_write_in write;
 	struct digest written;
-	struct likeness before;
+	struct likeness before;	/* of the file, */
+	struct digest held;	/* READ: and what was there, of so many bytes */
+	size_t held_size;
 } task;
 
 /* --- the driver ------------------------------------------------------------- */
@@ -149,79 +140,47 @@ static void turn_on(struct direct *d, int device)
 
 /* --- handles ---------------------------------------------------------------- */
 
-/* Where the handle is, or would be put. */
-static struct backed **place_of(struct direct *d, uint64_t nodeid, uint64_t fh)
-{
-	struct backed **at = &d->table[((nodeid + fh) * 0x9E3779B97F4A7C15u >> 40) % HANDLES];
-
-	while (*at && ((*at)->nodeid != nodeid || (*at)->fh != fh))
-		at = &(*at)->next;
-	return at;
-}
-
-static struct backed *find_handle(struct direct *d, uint64_t nodeid, uint64_t fh)
-{
-	return *place_of(d, nodeid, fh);
-}
-
-/* In the place of one with the same number, whose RELEASE was not seen. */
-static void add_handle(struct direct *d, struct backed *b)
-{
-	struct backed **at = place_of(d, b->nodeid, b->fh), *old = *at;
-
-	b->next = old ? old->next : NULL;
-	b->opens += old ? old->opens - 1 : 0;
-	*at = b;
-	free(old);
-}
-
 /* A daemon may give a number to several opens: the first that was named stands for all. */
 static void one_more(struct direct *d, uint64_t nodeid, uint64_t fh)
 {
 	struct backed *b;
 
 	pthread_mutex_lock(&d->lock);
-	b = find_handle(d, nodeid, fh);
+	b = handles_find(&d->handles, nodeid, fh);
 	if (b)
 		b->opens++;
 	pthread_mutex_unlock(&d->lock);
 }
 
-static void drop_handle(struct direct *d, uint64_t nodeid, uint64_t fh)
+static void one_less(struct direct *d, uint64_t nodeid, uint64_t fh)
 {
-	struct backed **at, *b;
-
 	pthread_mutex_lock(&d->lock);
-	at = place_of(d, nodeid, fh);
-	b = *at;
-	if (b && --b->opens)
-		b = NULL;
-	else if (b)
-		*at = b->next;
+	handles_drop(&d->handles, nodeid, fh);
 	pthread_mutex_unlock(&d->lock);
-	free(b);
 }
 
 /* All until it is ON, and some later. */
-static bool is_turn(uint32_t turn, bool on)
+static bool is_reads_turn(const struct direct *d, uint32_t turn)
 {
-	return !on || turn < FIRST_TURNS || turn % LATER_TURNS == 0;
+	return d->state != STATS_DIRECT_ON || turn < FIRST_READS || turn % LATER_READS == 0;
 }
 
-/* A copy of the handle's entry if its answer is to be compared now. */
-static bool takes_turn(struct direct *d, uint64_t nodeid, uint64_t fh, struct backed *copy)
+static bool is_writes_turn(const struct direct *d, uint32_t turn)
 {
-	struct backed *b;
-	bool takes = false;
+	return d->rw != STATS_WRITES_ON || turn < FIRST_WRITES || turn % LATER_WRITES == 0;
+}
+
+/* A copy of the handle's entry; false if it was released meanwhile. */
+static bool copy_handle(struct direct *d, uint64_t nodeid, uint64_t fh, struct backed *copy)
+{
+	const struct backed *b;
 
 	pthread_mutex_lock(&d->lock);
-	b = find_handle(d, nodeid, fh);
-	if (b) {
-		takes = is_turn(b->turn++, d->state == STATS_DIRECT_ON);
+	b = handles_find(&d->handles, nodeid, fh);
+	if (b)
 		*copy = *b;
-	}
 	pthread_mutex_unlock(&d->lock);
-	return takes;
+	return b;
 }
 
 /* --- OPEN ------------------------------------------------------------------- */
@@ -258,7 +217,7 @@ static void name_file(struct direct *d, int device, const struct backed *b)
 		turn_off(d, device, STATS_DIRECT_SHARED, "one file is behind two of the file system's");
 	if (!err) {
 		*named = *b;
-		add_handle(d, named);
+		handles_add(&d->handles, named);
 		named = NULL;
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -364,15 +323,27 @@ static bool new_range(struct direct *d, uint64_t ino, uint64_t offset)
 	return is_new;
 }
 
+/* Whether this file is one more. */
+static bool new_file(struct direct *d, ino_t ino)
+{
+	for (uint32_t i = 0; i < d->files; i++)
+		if (d->ino[i] == ino)
+			return false;
+	if (d->files == FILES)
+		return false;
+	d->ino[d->files] = ino;
+	return true;
+}
+
 static void agreed(struct direct *d, int device, const struct backed *copy)
 {
-	struct backed *b = find_handle(d, copy->nodeid, copy->fh);
+	struct backed *b = handles_find(&d->handles, copy->nodeid, copy->fh);
 
 	if (new_range(d, copy->ino, task.read.offset))
 		count_set(&d->stats->direct_ranges, ++d->ranges);
 	if (b && !b->agreed) {
 		b->agreed = true;
-		d->files += new_range(d, ~(uint64_t)copy->ino, 0);
+		d->files += new_file(d, copy->ino);
 	}
 	turn_on(d, device);
 }
@@ -389,19 +360,33 @@ static void note_done(struct direct *d, int device)
 	count_set(&d->stats->direct_writes, answer.writes);
 }
 
+/*
+ * Whether the file holds there what it held before the daemon saw the READ, and looks the
+ * same. A write behind the mount, or by the driver, that takes its time has changed the time
+ * of modification when it began, and not since: what it writes meanwhile is seen here.
+ */
+static bool is_unchanged(int fd)
+{
+	struct digest now = { .sum = 0 };
+	struct likeness after;
+
+	return digest_file(&now, fd, task.read.offset, task.read.size) == task.held_size &&
+	       now.sum == task.held.sum &&
+	       likeness_of(fd, &after) && likeness_same(&task.before, &after);
+}
+
 static void read_reply(struct direct *d, int device, const struct iovec *iov, int count,
 		       size_t size)
 {
-	struct likeness after;
 	struct backed copy;
 	enum verdict verdict;
 	bool varied = false;
 
-	if (!takes_turn(d, task.nodeid, task.read.fh, &copy) ||
+	if (!copy_handle(d, task.nodeid, task.read.fh, &copy) ||
 	    task.before.dev != copy.dev || task.before.ino != copy.ino)
 		return;
 	verdict = compare_reply(copy.fd, task.read.offset, iov, count, size, task.read.size, &varied);
-	if (!likeness_of(copy.fd, &after) || !likeness_same(&task.before, &after))
+	if (!is_unchanged(copy.fd))
 		verdict = SAYS_NOTHING;
 	pthread_mutex_lock(&d->lock);
 	if (verdict == DIFFERS)
@@ -422,7 +407,7 @@ static enum verdict compare_there(int fd)
 
 	if (fstat(fd, &st) || st.st_dev != task.before.dev || st.st_ino != task.before.ino)
 		return SAYS_NOTHING;
-	return digest_file(&there, fd, task.write.offset, task.write.size) &&
+	return digest_file(&there, fd, task.write.offset, task.write.size) == task.write.size &&
 	       there.sum == task.written.sum ? AGREES : DIFFERS;
 }
 
@@ -482,9 +467,9 @@ static void write_begun(struct direct *d, int device, const char *data, size_t s
 	    task.write.write_flags & FUSE_WRITE_CACHE)
 		return;
 	pthread_mutex_lock(&d->lock);
-	b = find_handle(d, task.nodeid, task.write.fh);
+	b = handles_find(&d->handles, task.nodeid, task.write.fh);
 	if (b)
-		takes = b->writes && is_turn(b->write_turn++, d->rw == STATS_WRITES_ON);
+		takes = b->writes && is_writes_turn(d, b->write_turn++);
 	if (takes && (!likeness_of(b->fd, &task.before) || task.before.dev != b->dev ||
 		      task.before.ino != b->ino)) {
 		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
@@ -509,13 +494,20 @@ static void read_begun(struct direct *d, int device)
 	struct backed *b;
 
 	task.opcode = 0;
+	task.fd = -1;
 	pthread_mutex_lock(&d->lock);
-	b = find_handle(d, task.nodeid, task.read.fh);
-	if (b && likeness_of(b->fd, &task.before) && task.before.dev == b->dev && task.before.ino == b->ino)
-		task.opcode = FUSE_READ;
-	else if (b)
+	b = handles_find(&d->handles, task.nodeid, task.read.fh);
+	if (b && (!likeness_of(b->fd, &task.before) || task.before.dev != b->dev ||
+		  task.before.ino != b->ino))
 		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
+	else if (b && is_reads_turn(d, b->turn++))
+		task.fd = b->fd;
 	pthread_mutex_unlock(&d->lock);
+	if (task.fd < 0)
+		return;
+	task.held = (struct digest){ .sum = 0 };
+	task.held_size = digest_file(&task.held, task.fd, task.read.offset, task.read.size);
+	task.opcode = FUSE_READ;
 }
 
 static void open_begun(struct direct *d, uint32_t opcode, uint32_t flags)
@@ -553,7 +545,7 @@ static void begin(struct direct *d, int device, const struct fuse_in_header *in,
 		write_begun(d, device, body + sizeof(task.write), size - sizeof(task.write));
 	} else if (in->opcode == FUSE_RELEASE && size >= sizeof(release)) {
 		memcpy(&release, body, sizeof(release));
-		drop_handle(d, in->nodeid, release.fh);
+		one_less(d, in->nodeid, release.fh);
 	}
 }
 
@@ -614,13 +606,7 @@ void direct_free(struct direct *d)
 {
 	if (!d)
 		return;
-	for (size_t i = 0; i < HANDLES; i++)
-		while (d->table[i]) {
-			struct backed *b = d->table[i];
-
-			d->table[i] = b->next;
-			free(b);
-		}
+	handles_free(&d->handles);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 }

@@ -70,7 +70,7 @@ static bool holds(int fd, const char *data, uint64_t offset, size_t size)
 	struct digest written = { .sum = 0 }, there = { .sum = 0 };
 
 	digest_memory(&written, data, size);
-	return digest_file(&there, fd, offset, size) && written.sum == there.sum;
+	return digest_file(&there, fd, offset, size) == size && written.sum == there.sum;
 }
 
 static void test_digest(int fd)

@@ -68,7 +68,7 @@ fill_root() {
 			*) install -D "$f" "$root$f";;
 			esac
 		done
-	cp "$here"/[bt]-*.sh "$here"/{lib,channel,rounds}.sh "$root/tests/"
+	cp "$here"/[bt]-*.sh "$here"/{lib,channel,direct,rounds}.sh "$root/tests/"
 	# shellcheck disable=SC2254 # a pattern
 	for f in "$root"/tests/[bt]-*; do
 		case ${f##*/} in $VM_TESTS) ;; *) rm "$f";; esac

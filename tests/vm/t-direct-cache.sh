@@ -8,33 +8,20 @@
 . /tests/lib.sh
 # shellcheck source=tests/vm/channel.sh
 . /tests/channel.sh
+# shellcheck source=tests/vm/direct.sh
+. /tests/direct.sh
 
-READ=15
-FILES="1 2 3 4"
 HOW="read map private ahead"
-random() { dd if=/dev/urandom "of=$1" bs=1000 count="$2" 2>/dev/null; }
 # The same each time, for the mounts that are compared.
 fill() { for i in $FILES; do cp "/tmp/file.$i" "/tmp/back/f$i"; done; sync; sleep 0.1; }
 
 # direct OPTION...: fs-mirror shows /tmp/back, with the direct path, and the page cache is used.
 direct() { serve efuse.driver=efuse,efuse.direct=verify fs-mirror /tmp/back -f "$@" /mnt/a; }
 # Who opens a file finds nothing of it in the page cache, as fs-mirror has it.
-is_file() { [ "$(md5sum)" = "$(md5sum < "/tmp/back/$1")" ]; }
-same() { dd "if=/mnt/a/$1" bs="${2:-4096}" 2>/dev/null | is_file "$1"; }
-all_same() { for i in $FILES; do same "f$i" || { echo "# f$i"; return 1; }; done; }
 pages_same() { pages "$1" "/mnt/a/$2" | is_file "$2"; }
 all_pages() { for i in $FILES; do pages_same "$1" "f$i" || { echo "# f$i"; return 1; }; done; }
 often() {
 	for _ in $(seq "$1"); do all_same || return 1; done
-}
-state() { [ "$(stats direct)" = "$1" ] || { echo "# $(stats direct)"; return 1; }; }
-# asks COMMAND...: leaves in $asked how many READs go to the file system.
-asks() {
-	asked=$(sent $READ)
-	"$@"
-	status=$?
-	asked=$(($(sent $READ) - asked))
-	return $status
 }
 prove() { all_pages read && state on; }
 

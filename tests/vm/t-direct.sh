@@ -6,28 +6,15 @@
 # are not those of its files is never used that way for long. In the virtual machine.
 . /tests/lib.sh
 . /tests/channel.sh
+# shellcheck source=tests/vm/direct.sh
+. /tests/direct.sh
 
-READ=15 WRITE=16
-FILES="1 2 3 4"
 mkdir -p /tmp/back
 mount -t tmpfs -o noatime tmpfs /tmp/back
-random() { dd if=/dev/urandom "of=$1" bs=1000 count="$2" 2>/dev/null; }
 for i in $FILES; do random "/tmp/back/f$i" 163; done
 
 # direct OPTION...: fs-mirror shows /tmp/back, with the direct path.
 direct() { serve efuse.driver=efuse,efuse.direct=verify fs-mirror /tmp/back -f --direct "$@" /mnt/a; }
-# In pieces of a page, so that ranges are many, or of so many bytes.
-same() { [ "$(dd "if=/mnt/a/$1" bs="${2:-4096}" 2>/dev/null | md5sum)" = "$(md5sum < "/tmp/back/$1")" ]; }
-all_same() { for i in $FILES; do same "f$i" || { echo "# f$i"; return 1; }; done; }
-state() { [ "$(stats direct)" = "$1" ] || { echo "# $(stats direct)"; return 1; }; }
-# asks COMMAND...: leaves in $asked how many READs go to the file system.
-asks() {
-	asked=$(sent $READ)
-	"$@"
-	status=$?
-	asked=$(($(sent $READ) - asked))
-	return $status
-}
 
 ok "a mount" direct
 ok "compares at first" state comparing
@@ -82,6 +69,21 @@ for i in 1 2 3 4 5; do
 	for j in $FILES; do dd "if=/mnt/a/f$j" bs=4096 skip="$i" count=8 > /dev/null 2>&1; done
 done
 ok "are no proof" all_same
+ok "unmounted" end
+
+# A write has the time of when it began, however long it takes: what is read meanwhile is of
+# before and after, with the times of after.
+pieces() { for _ in 1 2 3; do dd "if=$1" of=/tmp/back/large bs=32M conv=notrunc 2>/dev/null; done; }
+overtaken() {
+	for i in 1 2; do dd if=/dev/urandom "of=/tmp/large$i" bs=1M count=32 2>/dev/null; done
+	cp /tmp/large1 /tmp/back/large
+	for _ in 1 2 3; do pieces /tmp/large2; pieces /tmp/large1; done &
+	while kill -0 $! 2>/dev/null; do dd if=/mnt/a/large of=/dev/null bs=128k 2>/dev/null; done
+	rm /tmp/large? /tmp/back/large
+	state comparing || state on
+}
+ok "written while it is read" direct
+ok "is no difference" overtaken
 ok "unmounted" end
 
 ok "one bit of each byte" direct --twist=bits
