@@ -335,7 +335,7 @@ check-storm:	## on the debug kernel: everything taken away under load, for STORM
 bench-vm:	## instructions of a request in that machine, with and without the driver
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \
 		$(MAKE) $(KO) $(VM_PROGS) $(VM_GUEST) && \
-		VM_ICOUNT=1 VM_TESTS='b-[!fr]*' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
+		VM_ICOUNT=1 VM_TESTS='$(or $(VM_TESTS),b-[!fr]*)' OUT='$(abspath $(O))' KDIR='$(KDIR)' tests/vm/run.sh; fi
 
 bench-requests:	## requests per opcode in that machine: plain, with the shim, with the policy
 	$(Q)if KDIR='$(KDIR)' LINUX_SRC='$(LINUX_SRC)' tests/vm/able.sh; then \

@@ -22,7 +22,8 @@
 #define BLOCK_BITS	12
 #define BLOCK		(1 << BLOCK_BITS)
 #define PLACES		2048	/* of blocks; efuse-policy makes it fit the machine */
-#define MARKS		1024	/* blocks of a write, at most; with more, all are changed */
+#define MARKS		1024	/* blocks of a write, at most; with more, all are changed, */
+#define MARKS_UNSEEN	16	/* or with so many if what they hold is not seen */
 #define READ_BLOCKS	(1 << 20)
 
 #define O_APPEND	02000
@@ -272,6 +273,15 @@ static __always_inline bool is_beyond(struct efuse_request *req, struct node *no
 	return known && known->attr.size < end && node->attr_changed <= known->k.asked;
 }
 
+/* Contents are seen if the driver had memory for that, and thought it worth it. */
+static __always_inline bool contents_seen(struct efuse_request *req)
+{
+	__u64 some;
+
+	return (req->opcode == FUSE_READ ? efuse_out_copy(req, 0, 0, &some, sizeof(some)) :
+		efuse_arg_copy(req, 1, 0, &some, sizeof(some))) >= 0;
+}
+
 /* A READ has n bytes. What it has of a block is known from the block's first byte on. */
 static __noinline int data_learn(struct efuse_request *req)
 {
@@ -281,7 +291,7 @@ static __noinline int data_learn(struct efuse_request *req)
 	int n = efuse_out_size(req, 0);
 	__u64 life;
 
-	if (!in || !node || n < 0 || !req->cookie)
+	if (!in || !node || n < 0 || !req->cookie || !contents_seen(req))
 		return 0;
 	s.begin = in->offset;
 	s.end = s.begin + n;
@@ -337,19 +347,21 @@ static __noinline int data_written(struct efuse_request *req)
 {
 	const struct fuse_write_in *in = (const void *)efuse_arg(req, 0, sizeof(*in));
 	struct storing s = { .req = req, .node = node_at(req, req->nodeid) };
+	bool seen = contents_seen(req);
+	__u32 marks = seen ? MARKS : MARKS_UNSEEN;
 	__u64 life;
 
 	if (!in || !s.node)
 		return 0;
 	clock_mark(&s.node->end_changed);
-	if (in->size > MARKS << BLOCK_BITS || (in->flags & O_APPEND)) {
+	if (in->size > marks << BLOCK_BITS || (in->flags & O_APPEND)) {
 		clock_mark(&s.node->contents_changed);
 		return 0;
 	}
 	s.begin = s.off = in->offset;
 	s.end = s.begin + in->size;
 	life = unsaid_life(req, s.node);
-	s.keep = life && is_plain(req, in);
+	s.keep = life && seen && is_plain(req, in);
 	s.expires = expiry(life);
 	bpf_loop((in->size >> BLOCK_BITS) + 2, write_block, &s, 0);
 	return 0;

@@ -424,7 +424,7 @@ int BPF_PROG(generic_read, struct efuse_request *req)
 	enum outcome outcome = MISS;
 	int verdict;
 
-	if (!is_direct(req) || req->flags & EFUSE_REQ_ELSEWHERE)
+	if (!is_direct(req))
 		return EFUSE_PASS;
 	verdict = data_read(req, &outcome);
 	if (verdict == EFUSE_DONE) {
@@ -701,4 +701,4 @@ EFUSE_POLICY(generic,
 	     .open = (void *)generic_open, .opendir = (void *)generic_opendir,
 	     .reopendir = (void *)generic_reopendir,
 	     .reply = (void *)generic_reply, .invalidate = (void *)generic_invalidate,
-	     .forget = (void *)generic_forget)
+	     .forget = (void *)generic_forget, .flags = EFUSE_OPS_NO_ELSEWHERE)

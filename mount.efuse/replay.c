@@ -106,7 +106,8 @@ static int choose(struct replay *r, const char *text)
 		return -ENOMEM;
 	if (!follows(r, t, seq))
 		return 0;
-	choice = chooser_choose(&t->class[class], &request);
+	request.size = class % CHOOSER_SIZES;
+	choice = chooser_choose(&t->class[class], request);
 	r->ways[traced.way]++;
 	if (choice.way == traced.way && choice.try == traced.try)
 		return 0;

@@ -14,17 +14,31 @@
 
 #include <linux/bitops.h>
 #include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/random.h>
 #include <linux/slab.h>
 
 #define CREATE_TRACE_POINTS
 #include "choose_trace.h"
 
-/* What is read a little is read as it comes: by the policy, else the file, else the server. */
-#define EARLY		CHOOSER_ROUND
+static bool choose_random;
+module_param(choose_random, bool, 0600);
+MODULE_PARM_DESC(choose_random, "Each READ goes any way that it can go, by chance: for tests");
+
+/*
+ * What is read a little is read as it comes: by the policy, else the file, else the server.
+ * What is large is not little for as many requests.
+ */
+static bool is_early(u32 count, u32 class)
+{
+	return count < CHOOSER_ROUND >> class % CHOOSER_SIZES;
+}
+
 #define SEEN_SHIFT	12	/* in blocks of 4 KiB */
 #define SEEN_BITS	4096	/* they share in larger files */
 
 static_assert((int)CHOOSER_WAYS == (int)EFUSE_PATHS);
+static_assert(CHOOSER_COMPARED == EFUSE_DIRECT_RARE);
 
 /* Of a file. */
 struct efuse_chooser {
@@ -103,37 +117,83 @@ static u32 was_seen(struct efuse_chooser *c, loff_t pos)
 	return __test_and_set_bit(((u64)pos >> SEEN_SHIFT) % SEEN_BITS, c->seen);
 }
 
+/* Under the lock. */
+static __always_inline void decide(struct efuse_chooser *c, struct fuse_io_args *ia,
+				   struct inode *inode, u32 class, u32 ways, u32 share)
+{
+	struct efuse_choice *choice = &ia->read.choice;
+	/* A policy does not come to have what is in the page cache. */
+	struct chooser_request r = {
+		.ways = ways, .share = share, .size = class % CHOOSER_SIZES,
+		.again = ia->io ? was_seen(c, ia->read.in.offset) : 0,
+	};
+	struct chooser_choice chosen = chooser_choose(&c->class[class], r);
+
+	if (trace_efuse_choose_enabled())
+		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
+				   ways, share, r.again, chosen.way, chosen.try);
+	c->seq++;
+	choice->state = EFUSE_CHOICE_MADE;
+	choice->way = chosen.way;
+	choice->class = class;
+	choice->cached = share >= CHOOSER_CACHED / 2;
+	choice->began = chosen.try;
+}
+
+static void choose_any(struct fuse_io_args *ia, u32 class, u32 ways)
+{
+	struct efuse_choice *choice = &ia->read.choice;
+
+	do {
+		choice->way = get_random_u32_below(CHOOSER_WAYS);
+	} while (!(ways >> choice->way & 1));
+	choice->state = EFUSE_CHOICE_MADE;
+	choice->class = class;
+	choice->cached = false;
+	choice->began = 0;
+}
+
 void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 		  struct efuse_backing *b)
 {
 	u32 class = chooser_class(ia->read.in.size, !ia->io);
-	struct chooser_request r = { .ways = ways };
-	struct efuse_choice *choice = &ia->read.choice;
-	struct chooser_choice chosen;
 	struct efuse_chooser *c = chooser_of(&get_fuse_inode(inode)->efuse);
+	u32 share = CHOOSER_CACHED;
 
 	if (!c)
 		return;
-	if (READ_ONCE(c->early[class]) < EARLY) {
+	if (unlikely(READ_ONCE(choose_random))) {
+		choose_any(ia, class, ways);
+		return;
+	}
+	if (is_early(READ_ONCE(c->early[class]), class)) {
 		WRITE_ONCE(c->early[class], c->early[class] + 1);
 		return;
 	}
-	r.share = b ? efuse_direct_share(b, ia->read.in.offset, ia->read.in.size) : CHOOSER_CACHED;
+	if (b)
+		share = efuse_direct_share(b, ia->read.in.offset, ia->read.in.size);
 	spin_lock(&c->lock);
-	/* A policy does not come to have what is in the page cache. */
-	r.again = ia->io ? was_seen(c, ia->read.in.offset) : 0;
-	chosen = chooser_choose(&c->class[class], &r);
-	if (trace_efuse_choose_enabled())
-		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
-				   &r, &chosen);
-	c->seq++;
+	decide(c, ia, inode, class, ways, share);
 	spin_unlock(&c->lock);
-	choice->state = EFUSE_CHOICE_MADE;
-	choice->way = chosen.way;
-	choice->class = class;
-	choice->cached = r.share >= CHOOSER_CACHED / 2;
-	if (chosen.try)
-		choice->began = now() | 1;
+	if (ia->read.choice.began)
+		ia->read.choice.began = now() | 1;
+}
+
+bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
+{
+	u32 class = chooser_class(ia->read.in.size, !ia->io);
+	struct efuse_chooser *c = READ_ONCE(get_fuse_inode(inode)->efuse.chooser);
+
+	/* If another has just changed that, this goes another way without need. */
+	if (!c || !data_race(chooser_is_sure(&c->class[class], CHOOSER_POLICY)) ||
+	    unlikely(READ_ONCE(choose_random)))
+		return false;
+	spin_lock(&c->lock);
+	decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
+	spin_unlock(&c->lock);
+	if (ia->read.choice.began)
+		ia->read.choice.began = now() | 1;
+	return true;
 }
 
 static void count_try(struct efuse_paths *paths, enum chooser_way way, u64 ns, u32 guess)

@@ -31,6 +31,13 @@ void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 		  struct efuse_backing *b);
 
 /*
+ * The same, if it is likely to be the policy's whatever there is of the file, and the ways
+ * are those of the request before; otherwise no choice is made and false returned. Does not
+ * sleep.
+ */
+bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode);
+
+/*
  * A READ that was offered was answered by that way, with size bytes or -errno; well says
  * whether the policy had them. It is counted, the first time this is called, and learnt
  * from if it went the way that was chosen. Does not sleep.

@@ -14,9 +14,9 @@
 #include "chooser.h"
 
 TRACE_EVENT(efuse_choose,
-	TP_PROTO(u32 conn, u64 node, u32 seq, u32 class, const struct chooser_request *r,
-		 const struct chooser_choice *c),
-	TP_ARGS(conn, node, seq, class, r, c),
+	TP_PROTO(u32 conn, u64 node, u32 seq, u32 class, u32 ways, u32 share, u32 again, u32 way,
+		 u32 try),
+	TP_ARGS(conn, node, seq, class, ways, share, again, way, try),
 	TP_STRUCT__entry(
 		__field(u64, node)
 		__field(u32, conn)
@@ -33,11 +33,11 @@ TRACE_EVENT(efuse_choose,
 		__entry->conn = conn;
 		__entry->seq = seq;
 		__entry->class = class;
-		__entry->ways = r->ways;
-		__entry->share = r->share;
-		__entry->again = r->again;
-		__entry->way = c->way;
-		__entry->try = c->try;
+		__entry->ways = ways;
+		__entry->share = share;
+		__entry->again = again;
+		__entry->way = way;
+		__entry->try = try;
 	),
 	TP_printk("conn=%u node=%llu seq=%u class=%u ways=%u share=%u again=%u way=%u try=%u",
 		  __entry->conn, __entry->node, __entry->seq, __entry->class, __entry->ways,

@@ -5,10 +5,11 @@
  * about one size.
  *
  * Of CHOOSER_ROUND requests, or more when tries cost much, the first few are tries:
- * CHOOSER_TRIES on each way that is allowed, one on those that took more than twice as long
- * as the quickest. They are timed, and the last CHOOSER_TRIES times of each kind are kept,
- * of which the least and the greatest do not count. The other requests take the way that
- * is likely to be the quickest. So each way is tried in every round, the bad ones little.
+ * CHOOSER_TRIES on each way that is allowed, after one that is not timed, and a single one on
+ * those that took more than twice as long as the quickest and would take too much of the
+ * round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one counts.
+ * The other requests take the way that is likely to be the quickest. So each way is tried
+ * in every round, the bad ones little.
  *
  * A way has two kinds of times, of requests that go well and badly there: the range is in
  * the page cache or not, the policy has it or not. How likely it is to go well is known of
@@ -17,9 +18,10 @@
  *
  * The policy only comes to know what goes its way. It would never be the quickest if it had
  * to be that beforehand. So, until that has failed, it is taken to have all that was
- * read before on any way. It has failed when a round that went its way has found less
- * than that, and little more than the round of its kind before. Then what it found is
- * believed, for twice as many rounds each time.
+ * read before on any way, and to be as quick as can be as long as it had nothing at all. It
+ * has failed when so many requests that went its way, fewer of large ones, have found less
+ * than that, and little more than those before. Then what it found is believed, for twice
+ * as many rounds each time.
  *
  * There are no locks, clocks and memory here: what comes in is all that decides, and
  * `efuse replay` goes through the same with what a trace has of it.
@@ -37,11 +39,13 @@
 
 #define CHOOSER_ROUND	200
 #define CHOOSER_TRIES	5
-#define CHOOSER_SPARING	32U	/* requests to each that a try costs, */
+#define CHOOSER_SPARING	64U	/* requests to each that a try costs, */
 #define CHOOSER_LONGEST	20000U	/* up to so many in a round */
+#define CHOOSER_COMPARED 512U	/* of so many to the file one is the server's in the end */
 #define CHOOSER_CACHED	4U	/* shares in the page cache are of so many */
 #define CHOOSER_WHOLE	256U	/* shares that the policy has are of so many, */
 #define CHOOSER_MORE	8U	/* of which this is worth going on for */
+#define CHOOSER_JUDGED	400U	/* small requests to the policy that show what it has */
 #define CHOOSER_PATIENCE 32U	/* rounds that a way which failed is left alone, at most */
 #define CHOOSER_NS_MAX	0x3fffffffU
 
@@ -73,10 +77,12 @@ struct chooser {
 	__u32 ways;		/* that were allowed last */
 	__u32 tries;		/* that are left in this round, */
 	__u32 left[CHOOSER_WAYS];	/* by way */
-	__u32 known;		/* the next are what follows from the times */
-	__u32 best[CHOOSER_CACHED + 1];	/* the way, by the share in the page cache */
-	__u32 asked, again;	/* requests in this round, and of what was read before */
-	__u32 used, missed;	/* of the policy, in this round */
+	__u32 known;		/* so many of the next are what follows from the times */
+	__u32 best[CHOOSER_CACHED + 1];	/* the way, by the share in the page cache, */
+	__u32 sure;		/* or the only one, and one more; 0 if there are several */
+	__u32 again;		/* requests in this round of what was read before */
+	__u32 used, missed;	/* of the policy, since that was judged, */
+	__u32 judged;		/* which is when so many were */
 	__u32 rate;		/* the share that it is taken to have */
 	__u32 last;		/* what it had in the last round that went its way */
 	__u32 patience, wait;	/* rounds to wait after a failure, and still */
@@ -87,6 +93,7 @@ struct chooser_request {
 	__u32 ways;		/* that are allowed: 1 << enum chooser_way, with the server's */
 	__u32 share;		/* of it in the page cache, of CHOOSER_CACHED */
 	__u32 again;		/* it was read before: 0 or 1 */
+	__u32 size;		/* its class, of CHOOSER_SIZES */
 };
 
 /* What comes of it. */
@@ -110,28 +117,32 @@ static inline __u32 chooser_class(__u32 size, bool fills)
 	return fills ? class + CHOOSER_SIZES : class;
 }
 
+/* The middle one, of an even number the lower: who is disturbed now and then does not count. */
 static inline __u32 chooser_usual(const struct chooser_times *t)
 {
-	__u32 sum = 0, least = CHOOSER_NS_MAX, most = 0;
-
 	for (__u32 i = 0; i < t->count; i++) {
-		/* Five of them fit, divided. */
-		sum += t->ns[i] / CHOOSER_TRIES;
-		least = t->ns[i] < least ? t->ns[i] : least;
-		most = t->ns[i] > most ? t->ns[i] : most;
+		__u32 below = 0, same = 0;
+
+		for (__u32 j = 0; j < t->count; j++) {
+			below += t->ns[j] < t->ns[i];
+			same += t->ns[j] == t->ns[i];
+		}
+		if (below <= (t->count - 1) / 2 && below + same > (t->count - 1) / 2)
+			return t->ns[i] ? t->ns[i] : 1;
 	}
-	if (t->count < 3)
-		return t->count == 2 ? (least + most) / 2 : most;
-	sum -= least / CHOOSER_TRIES + most / CHOOSER_TRIES;
-	return sum / (t->count - 2) * CHOOSER_TRIES + 1;
+	return 0;
 }
 
-/* What a way takes if such a share of CHOOSER_WHOLE goes well; 0 if nothing is known. */
+/*
+ * What a way takes if such a share of CHOOSER_WHOLE goes well; 0 if nothing is known. Of a
+ * policy that had nothing so far it is hoped that what it has is there at once.
+ */
 static inline __u32 chooser_mean(const struct chooser *c, __u32 way, __u32 good)
 {
 	__u32 well = c->times[way][CHOOSER_WELL].usual, badly = c->times[way][CHOOSER_BADLY].usual;
 
-	well = well ? well : badly;
+	if (!well)
+		well = way == CHOOSER_POLICY && badly ? 1 : badly;
 	badly = badly ? badly : well;
 	return (__u32)(((__u64)well * good + (__u64)badly * (CHOOSER_WHOLE - good)) /
 		       CHOOSER_WHOLE);
@@ -150,12 +161,33 @@ static inline __u32 chooser_price(const struct chooser *c, __u32 way)
 	return chooser_mean(c, way, way == CHOOSER_POLICY ? c->last : CHOOSER_WHOLE / 2);
 }
 
+/* The least that a request to the server took: what else was done meanwhile is not its doing. */
+static inline __u32 chooser_least(const struct chooser *c)
+{
+	const struct chooser_times *t = c->times[CHOOSER_SERVER];
+	__u32 least = 0;
+
+	for (__u32 kind = 0; kind < CHOOSER_KINDS; kind++)
+		for (__u32 i = 0; i < t[kind].count; i++)
+			if (!least || t[kind].ns[i] < least)
+				least = t[kind].ns[i];
+	return least;
+}
+
+/* And with what is not timed: of those to the file the server has some, to be compared. */
+static inline __u32 chooser_whole(const struct chooser *c, __u32 way, __u32 share)
+{
+	__u32 ns = chooser_likely(c, way, share);
+
+	return ns && way == CHOOSER_FILE ? ns + chooser_least(c) / CHOOSER_COMPARED : ns;
+}
+
 static inline __u32 chooser_quickest(const struct chooser *c, __u32 share)
 {
 	__u32 best = CHOOSER_SERVER, least = 0;
 
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
-		__u32 ns = c->ways >> way & 1 ? chooser_likely(c, way, share) : 0;
+		__u32 ns = c->ways >> way & 1 ? chooser_whole(c, way, share) : 0;
 
 		if (ns && (!least || ns < least)) {
 			least = ns;
@@ -165,9 +197,16 @@ static inline __u32 chooser_quickest(const struct chooser *c, __u32 share)
 	return best;
 }
 
-/* A round ends in which the policy was used. */
-static inline void chooser_judge(struct chooser *c, __u32 hoped)
+/* The share that the policy would have if it had all that was read before. */
+static inline __u32 chooser_hoped(const struct chooser *c)
 {
+	return c->at ? c->again * CHOOSER_WHOLE / c->at : 0;
+}
+
+/* The policy was used. */
+static inline void chooser_judge(struct chooser *c)
+{
+	__u32 hoped = chooser_hoped(c);
 	__u32 found = c->used > c->missed ? c->used - c->missed : 0;
 	__u32 had = found * CHOOSER_WHOLE / c->used;
 
@@ -182,44 +221,70 @@ static inline void chooser_judge(struct chooser *c, __u32 hoped)
 		c->wait = c->patience;
 	}
 	c->last = had;
+	c->used = 0;
+	c->missed = 0;
+	c->known = 0;
 }
 
-/* Tries of those ways, in this round, and how long it is. */
+/* What a request takes on the quickest way by what was seen, not hoped; 0 as above. */
+static inline __u32 chooser_best_price(const struct chooser *c)
+{
+	__u32 least = 0;
+
+	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
+		__u32 ns = c->ways >> way & 1 ? chooser_price(c, way) : 0;
+
+		if (ns && (!least || ns < least))
+			least = ns;
+	}
+	return least;
+}
+
+/* How long the round is, so that one try of each way is CHOOSER_SPARING times worth it. */
+static inline __u32 chooser_length(const struct chooser *c, __u32 least)
+{
+	__u32 length = CHOOSER_ROUND;
+
+	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
+		__u32 times = least && c->ways >> way & 1 ? chooser_price(c, way) / least : 0;
+
+		times = times < CHOOSER_LONGEST ? times : CHOOSER_LONGEST;
+		length += times > 1 ? times * CHOOSER_SPARING : 0;
+	}
+	return length < CHOOSER_LONGEST ? length : CHOOSER_LONGEST;
+}
+
+/* Tries of those ways, in this round, each but a single one after one that is not timed. */
 static inline void chooser_plan(struct chooser *c, __u32 ways)
 {
-	__u32 best = chooser_quickest(c, CHOOSER_CACHED / 2);
-	__u32 least = chooser_likely(c, best, CHOOSER_CACHED / 2), length = CHOOSER_ROUND;
-	__u32 price, times;
+	__u32 least = chooser_best_price(c);
+	__u64 round;
 
+	c->length = chooser_length(c, least);
+	round = (__u64)c->length * least;
 	c->tries = 0;
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
-		price = chooser_price(c, way);
+		__u64 price = chooser_price(c, way);
+		bool costly = price / 2 > least &&
+			      price * CHOOSER_TRIES * CHOOSER_SPARING > round;
+
 		if (ways >> way & 1)
-			c->left[way] = price / 2 > least ? 1 : CHOOSER_TRIES;
+			c->left[way] = costly ? 1 : CHOOSER_TRIES + 1;
 		else if (!(c->ways >> way & 1))
 			c->left[way] = 0;
 		c->tries += c->left[way];
-		times = least ? price / least : 0;
-		times = times < CHOOSER_LONGEST ? times : CHOOSER_LONGEST;
-		length += times > 1 ? times * c->left[way] * CHOOSER_SPARING : 0;
 	}
-	c->length = length < CHOOSER_LONGEST ? length : CHOOSER_LONGEST;
 }
 
 static inline void chooser_round(struct chooser *c)
 {
-	__u32 hoped = c->asked ? c->again * CHOOSER_WHOLE / c->asked : 0;
-
-	if (c->used >= CHOOSER_ROUND / 4)
-		chooser_judge(c, hoped);
+	if (c->used >= c->judged)
+		chooser_judge(c);
 	else if (c->wait)
 		c->wait--;
 	else
-		c->rate = hoped;
-	c->asked = 0;
+		c->rate = chooser_hoped(c);
 	c->again = 0;
-	c->used = 0;
-	c->missed = 0;
 	c->at = 0;
 	c->known = 0;
 	chooser_plan(c, c->ways);
@@ -234,52 +299,71 @@ static inline void chooser_allow(struct chooser *c, __u32 ways)
 	chooser_plan(c, more);
 }
 
-/* The way that has most tries left. */
-static inline __u32 chooser_try(struct chooser *c)
+/*
+ * A try of the first way that has some left. What has not gone that way for a while would
+ * be slow there once, for what the processor has forgotten of it.
+ */
+static inline struct chooser_choice chooser_try(struct chooser *c)
 {
-	__u32 most = 0;
+	__u32 way = 0;
 
-	for (__u32 way = 1; way < CHOOSER_WAYS; way++)
-		if (c->left[way] > c->left[most])
-			most = way;
-	c->left[most]--;
+	while (way < CHOOSER_WAYS - 1 && !c->left[way])
+		way++;
 	c->tries--;
-	return most;
+	return (struct chooser_choice){ .way = way, .try = c->left[way]-- <= CHOOSER_TRIES };
+}
+
+static inline void chooser_decide(struct chooser *c)
+{
+	__u32 round = c->at < c->length ? c->length - c->at : 1, judge = c->judged - c->used;
+
+	c->best[0] = chooser_quickest(c, 0);
+	c->sure = c->best[0] + 1;
+	for (__u32 i = 1; i <= CHOOSER_CACHED; i++) {
+		c->best[i] = chooser_quickest(c, i);
+		if (c->best[i] != c->best[0])
+			c->sure = 0;
+	}
+	c->known = round < judge ? round : judge;
 }
 
 /* A new round, other ways, a try, or news of what is the quickest. */
 static noinline struct chooser_choice chooser_think(struct chooser *c,
-						    const struct chooser_request *r)
+						    struct chooser_request r)
 {
 	struct chooser_choice choice = { .try = 0 };
 
+	c->judged = CHOOSER_JUDGED >> r.size;
 	if (c->at >= c->length)
 		chooser_round(c);
-	if (c->ways != r->ways)
-		chooser_allow(c, r->ways);
-	if (c->tries) {
-		choice.way = chooser_try(c);
-		choice.try = 1;
-		return choice;
-	}
-	for (__u32 i = 0; i <= CHOOSER_CACHED; i++)
-		c->best[i] = chooser_quickest(c, i);
-	c->known = 1;
-	choice.way = c->best[r->share];
+	else if (c->used >= c->judged)
+		chooser_judge(c);
+	if (c->ways != r.ways)
+		chooser_allow(c, r.ways);
+	if (c->tries)
+		return chooser_try(c);
+	chooser_decide(c);
+	choice.way = c->best[r.share];
 	return choice;
 }
 
-static inline struct chooser_choice chooser_choose(struct chooser *c,
-						   const struct chooser_request *r)
+/* Whether a request goes that way whatever is in the page cache, if the ways are the same. */
+static inline bool chooser_is_sure(const struct chooser *c, __u32 way)
 {
-	struct chooser_choice choice = { .way = c->best[r->share] };
-	bool think = !c->known || c->tries || c->at >= c->length || c->ways != r->ways;
+	return c->known && c->sure == way + 1;
+}
 
-	if (__builtin_expect(think, 0))
+static inline struct chooser_choice chooser_choose(struct chooser *c,
+						   struct chooser_request r)
+{
+	struct chooser_choice choice = { .way = c->best[r.share] };
+
+	if (__builtin_expect(!c->known || c->ways != r.ways, 0))
 		choice = chooser_think(c, r);
+	else
+		c->known--;
 	c->at++;
-	c->asked++;
-	c->again += r->again;
+	c->again += r.again;
 	c->used += choice.way == CHOOSER_POLICY;
 	return choice;
 }

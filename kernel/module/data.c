@@ -19,6 +19,8 @@
 #include <linux/highmem.h>
 #include <linux/slab.h>
 
+#define LARGE	(64 << 10)	/* bytes */
+
 /* The caller's pages, and what the request was, while it is sent with ours. */
 struct efuse_bounce {
 	struct page **pages;
@@ -229,48 +231,82 @@ static struct efuse_backing *file_of(struct fuse_mount *fm, struct fuse_io_args 
 	return b;
 }
 
-/* As above, and where it goes. */
+/* As above, and where it goes. What is the policy's needs the file only if that has nothing. */
 static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *ia)
 {
-	struct efuse_backing *b = file_of(fm, ia);
 	u32 ways = BIT(CHOOSER_SERVER);
+	struct efuse_backing *b;
 
-	if (READ_ONCE(fm->fc->efuse.keeps))
+	ia->read.choice.state = EFUSE_CHOICE_OFFERED;
+	if (READ_ONCE(fm->fc->efuse.keeps)) {
+		if (efuse_choose_policy(ia, inode_of(ia)))
+			return NULL;
 		ways |= BIT(CHOOSER_POLICY);
+	}
+	b = file_of(fm, ia);
 	if (b)
 		ways |= BIT(CHOOSER_FILE);
-	ia->read.choice.state = EFUSE_CHOICE_OFFERED;
 	if (ways != BIT(CHOOSER_SERVER))
 		efuse_choose(ia, inode_of(ia), ways, b);
 	return b;
 }
 
-static bool read_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
+/*
+ * A READ from the file, or a WRITE to it, unless it is the server's. What the policy was
+ * chosen for, and has not, comes from the file too where there is one.
+ */
+static bool goes_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
 {
-	if (!b || goes_elsewhere(ia, CHOOSER_FILE) ||
-	    !efuse_direct_read(b, ia, inode_of(ia), ret))
+	if (!b)
 		return false;
-	efuse_chosen(ia, inode_of(ia), CHOOSER_FILE, *ret, true);
-	return true;
+	if (ia->ap.args.opcode == FUSE_WRITE)
+		return efuse_direct_write(b, ia, ret);
+	return (asks_policy(ia) || !goes_elsewhere(ia, CHOOSER_FILE)) &&
+	       efuse_direct_read(b, ia, inode_of(ia), ret);
 }
 
-/* As if the server had: the policy sees the WRITE's end, and contents in pages of ours. */
-static bool write_direct(struct fuse_mount *fm, struct efuse_backing *b, struct fuse_io_args *ia,
-			 ssize_t *ret)
+/* As if the server had answered: the policy, where it watches, sees what, in pages of ours. */
+static bool do_direct(struct fuse_mount *fm, struct efuse_backing *b, struct fuse_io_args *ia,
+		      bool watch, ssize_t *ret)
 {
 	struct fuse_args *args = &ia->ap.args;
 
-	if (!b || !efuse_direct_write(b, ia, ret))
+	if (!goes_direct(b, ia, ret))
 		return false;
-	if (efuse_attached(&fm->fc->efuse))
+	if (watch && efuse_attached(&fm->fc->efuse))
 		efuse_replied(&invalid_mnt_idmap, fm, args, 0);
 	if (args->efuse.bounce)
-		bounce_end(ia, args->efuse.bounce, *ret);
+		*ret = bounce_end(ia, args->efuse.bounce, *ret);
+	if (args->opcode == FUSE_READ)
+		efuse_chosen(ia, inode_of(ia), asks_policy(ia) ? CHOOSER_POLICY : CHOOSER_FILE,
+			     *ret, !asks_policy(ia));
 	return true;
 }
 
-/* As efuse_data_begin(); b is what it may be read from, or written to, or NULL. */
-static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_backing *b,
+/*
+ * Whether contents are in pages that a policy, which watches, does not see. What is read and
+ * written in large pieces where there is a file it is not shown: a file in the page cache is as
+ * quick for these as any policy, and to copy them would cost more than that.
+ */
+static bool needs_bounce(const struct fuse_io_args *ia, const struct efuse_backing *b)
+{
+	bool write = ia->ap.args.opcode == FUSE_WRITE;
+
+	return has_pages(&ia->ap.args) &&
+	       !(b && (write ? ia->write.in.size : ia->read.in.size) > LARGE);
+}
+
+/* A READ that was the policy's, which does not have it: the file was not looked at so far. */
+static void look_for_file(struct fuse_mount *fm, struct fuse_io_args *ia,
+			  struct efuse_backing **b)
+{
+	if (!*b && ia->ap.args.opcode == FUSE_READ &&
+	    ia->read.choice.state == EFUSE_CHOICE_MADE && ia->read.choice.way != CHOOSER_SERVER)
+		*b = file_of(fm, ia);
+}
+
+/* As efuse_data_begin(); b is what it may be read from, or written to, if that is known yet. */
+static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_backing **b,
 		  ssize_t *ret)
 {
 	struct fuse_args *args = &ia->ap.args;
@@ -278,14 +314,19 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 	u32 head = 0, flags = 0;
 	int verdict;
 
+	args->efuse.asked = true;
+	if (args->opcode == FUSE_READ && goes_elsewhere(ia, CHOOSER_POLICY)) {
+		if (READ_ONCE(fm->fc->efuse.no_elsewhere)) {
+			look_for_file(fm, ia, b);
+			return do_direct(fm, *b, ia, false, ret);
+		}
+		flags = EFUSE_REQ_ELSEWHERE;
+	}
 	p.answered = 0;
 	p.page = 0;
 	p.page_off = 0;
 	p.watch = false;
-	if (args->opcode == FUSE_READ && goes_elsewhere(ia, CHOOSER_POLICY))
-		flags = EFUSE_REQ_ELSEWHERE;
 	verdict = efuse_ask_direct(&p, fm, args, flags);
-	args->efuse.asked = true;
 	if (verdict == EFUSE_DONE && p.replied && args->opcode == FUSE_READ) {
 		*ret = args->out_args[0].size;
 		efuse_chosen(ia, inode_of(ia), CHOOSER_POLICY, *ret, true);
@@ -300,11 +341,13 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 		*ret = verdict;
 		return true;
 	}
-	if (args->opcode == FUSE_READ && read_direct(b, ia, ret))
-		return true;
-	if ((p.watch || head) && has_pages(args))
+	look_for_file(fm, ia, b);
+	if ((p.watch || head) && needs_bounce(ia, *b))
 		bounce_begin(ia, head);
-	return args->opcode == FUSE_WRITE && write_direct(fm, b, ia, ret);
+	/* Of a READ there is nothing more to be seen. */
+	p.watch = args->opcode == FUSE_WRITE ||
+		  (p.watch && (args->efuse.bounce || !has_pages(args)));
+	return do_direct(fm, *b, ia, p.watch, ret);
 }
 
 /* The file that it may be written to, with a reference, or NULL. */
@@ -317,7 +360,7 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
 {
 	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) :
 								    file_to_write(fm, ia);
-	bool answered = begin(fm, ia, b, ret);
+	bool answered = begin(fm, ia, &b, ret);
 
 	if (b)
 		efuse_direct_put(b);

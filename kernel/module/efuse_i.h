@@ -53,8 +53,10 @@ struct efuse_conn {
 	struct efuse_directs *directs;
 	/* NULL until a READ is offered; likewise. */
 	struct efuse_paths *paths;
-	/* The policy wants to see contents. */
+	/* The policy wants to see contents, */
 	bool keeps;
+	/* and need not be asked for READs that go another way; set with the policy. */
+	bool no_elsewhere;
 #endif
 };
 

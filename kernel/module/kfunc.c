@@ -402,7 +402,7 @@ static struct efuse_pending *direct_of(struct efuse_request *req)
  *
  * If the server is asked, what it says or gets goes through memory that the caller
  * cannot change. efuse_out_copy() and efuse_arg_copy() are how to see it, if there
- * was memory for that.
+ * was memory for that, and if it is not large and in a file of the server's as well.
  *
  * Return: 0, -EOPNOTSUPP for another request
  */

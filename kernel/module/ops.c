@@ -51,6 +51,12 @@ static void renumber_locked(struct efuse_conn *conn)
 	smp_store_release(&conn->id, ++last_id);
 }
 
+static void follow_locked(struct efuse_conn *conn, const struct efuse_ops *ops)
+{
+	WRITE_ONCE(conn->no_elsewhere, ops->flags & EFUSE_OPS_NO_ELSEWHERE);
+	renumber_locked(conn);
+}
+
 static void detach_locked(struct efuse_conn *conn)
 {
 	rcu_assign_pointer(conn->policy, NULL);
@@ -80,7 +86,7 @@ static void attach_locked(struct fuse_conn *fc, struct efuse_ops_policy *policy,
 	WRITE_ONCE(conn->flags, common_flags(fc));
 	list_move(&conn->entry, &policy->conns);
 	rcu_assign_pointer(conn->policy, policy);
-	renumber_locked(conn);
+	follow_locked(conn, ops_locked(policy));
 }
 
 int efuse_ops_attach(struct fuse_conn *fc, const char *name, const u64 *param)
@@ -199,7 +205,7 @@ static int ops_update(void *kdata, void *old_kdata, struct bpf_link *link)
 	if (policy) {
 		rcu_assign_pointer(policy->ops, ops);
 		list_for_each_entry(conn, &policy->conns, entry)
-			renumber_locked(conn);
+			follow_locked(conn, ops);
 	}
 	mutex_unlock(&policy_mutex);
 	synchronize_srcu(&efuse_srcu);
@@ -223,12 +229,19 @@ static int ops_init_member(const struct btf_type *t, const struct btf_member *me
 	const struct efuse_ops *from = udata;
 	struct efuse_ops *to = kdata;
 
-	if (__btf_member_bit_offset(t, member) / 8 != offsetof(struct efuse_ops, name))
-		return 0;
-	if (!good_name(from->name))
-		return -EINVAL;
-	strscpy(to->name, from->name, sizeof(to->name));
-	return 1;
+	switch (__btf_member_bit_offset(t, member) / 8) {
+	case offsetof(struct efuse_ops, flags):
+		if (from->flags & ~EFUSE_OPS_NO_ELSEWHERE)
+			return -EINVAL;
+		to->flags = from->flags;
+		return 1;
+	case offsetof(struct efuse_ops, name):
+		if (!good_name(from->name))
+			return -EINVAL;
+		strscpy(to->name, from->name, sizeof(to->name));
+		return 1;
+	}
+	return 0;
 }
 
 /* Whether a slot is only called where sleeping is allowed. */

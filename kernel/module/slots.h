@@ -103,6 +103,12 @@ enum efuse_request_flags {
 	EFUSE_REQ_ELSEWHERE = 16,
 };
 
+/* efuse_ops.flags */
+enum efuse_ops_flags {
+	/* READs with EFUSE_REQ_ELSEWHERE need not be shown: none of them is refused. */
+	EFUSE_OPS_NO_ELSEWHERE = 1,
+};
+
 /* efuse_request.opcode of invalidate() beside enum fuse_notify_code */
 enum efuse_invalidation {
 	/* FUSE itself took attributes as stale; argument 0: __u32 STATX_* */
@@ -138,6 +144,7 @@ struct efuse_ops {
 #undef EFUSE_SLOT
 #undef EFUSE_REPLY_SLOT
 #undef EFUSE_EVENT_SLOT
+	__u32 flags;	/* EFUSE_OPS_* */
 	char name[EFUSE_NAME_MAX];
 };
 

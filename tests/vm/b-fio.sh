@@ -93,8 +93,8 @@ job() {
 	case $work in
 	one) what="bs=4k jobs=8 files=1 size=8m name=one seconds=1 ramp=1";;
 	small) what="bs=4k jobs=16 files=$SMALL size=${SMALL_KB}k name=small seconds=1 ramp=3";;
-	large) what="bs=1m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2 ramp=1";;
-	huge) what="bs=2m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=2 ramp=1";;
+	large) what="bs=1m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=3 ramp=3";;
+	huge) what="bs=2m jobs=16 files=$LARGE size=${LARGE_MB}m name=large seconds=3 ramp=3";;
 	esac
 	eval "$what"
 	cat <<-END

@@ -4,8 +4,10 @@
 # files read by the driver (efuse.direct=verify), and written (efuse.direct=verify,rw), what
 # the policy remembers (efuse.cache_mem), and all of these: the two testers, with changes on the mount and behind it.
 # $DIFFER_OPS and $DATA_OPS are operations of each run, a quarter of that where it takes
-# long, $DIFFER_SEED is the first one's seed, $DIRECT_ONLY is a pattern of the runs. In the
-# virtual machine.
+# long, $DIFFER_SEED is the first one's seed, $DIRECT_ONLY is a pattern of the runs; with
+# $DIFFER_FORGET the kernel forgets what it knows of files after about so many operations. Where
+# a read can go several ways, it is chance that decides in every second run. In the virtual
+# machine.
 . /tests/lib.sh
 # shellcheck source=tests/vm/channel.sh
 . /tests/channel.sh
@@ -36,6 +38,8 @@ prove() {
 	written=$(stats direct_writes)
 	[ "$(stats direct)" = on ] && proof=$(stats direct_reads)
 }
+# by_chance 0|1
+by_chance() { echo "$1" > /sys/module/efuse/parameters/choose_random; }
 # begin WHAT PATHS: fs-mirror shows /tmp/d/b on /mnt/a, with these options of ours, open for
 # direct I/O unless $cached.
 begin() {
@@ -45,8 +49,10 @@ begin() {
 	echo "# $(cut -d. -f1 /proc/uptime) s: $1"
 	ok "$1: a mount" serve "efuse.driver=efuse,$2" fs-mirror /tmp/d/b -f "${cached:---direct}" \
 		-o allow_other,default_permissions /mnt/a
+	by_chance 0
 	case $2 in *direct*) ok "$1: files proved the same" prove;; esac
 	case $2 in *,rw*) ok "$1: and what was written" is "$(stats direct_rw)" on;; esac
+	by_chance $((seed % 2))
 }
 # finish WHAT PATHS: the paths were taken, and it ends well.
 finish() {
@@ -74,7 +80,8 @@ differ() {
 	begin "$run" "$paths"
 	# What is open only for a moment is written once, by the file system: there may be none.
 	bar=$((DIFFER_OPS / 100)) write_bar=-1
-	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@"
+	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@" \
+		${DIFFER_FORGET:+--forget "$DIFFER_FORGET"}
 	finish "$run" "$paths"
 }
 # data WHAT PATHS OPTION...
@@ -130,4 +137,5 @@ data "data, page cache, both" $A_TIME,$DIRECT --procs 3 --size 100000 --behind /
 
 ok "unloaded" efuse load -u generic
 umount /tmp/d
+by_chance 0
 echo "1..$n"
