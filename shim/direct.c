@@ -35,6 +35,7 @@
 
 #define RANGE		4096	/* bytes: those of one page are one range */
 #define SEEN_BITS	8192	/* a power of two */
+#define CUTS		64
 #define FILES		16	/* that are told apart, ENOUGH_FILES at least */
 #define ENOUGH_WRITES	16
 
@@ -43,6 +44,15 @@
 #define LATER_READS	2
 #define FIRST_WRITES	4
 #define LATER_WRITES	8
+
+/*
+ * What changes contents without the node's lock, so beside a WRITE: an OPEN that cuts, a
+ * WRITE from the page cache. Of nodes that share a place.
+ */
+struct cuts {
+	uint32_t under_way;
+	uint32_t begun;
+};
 
 struct direct {
 	pthread_mutex_t lock;
@@ -54,6 +64,7 @@ struct direct {
 	uint32_t writes;		/* after which it held what was written */
 	uint8_t seen[SEEN_BITS / 8];	/* ranges, by a hash */
 	struct handles handles;		/* under the lock */
+	struct cuts cuts[CUTS];		/* atomic */
 };
 
 /* What a thread was handed last, until it answers. */
@@ -71,6 +82,8 @@ static __thread struct {
 	struct fuse_read_in read;
 	struct fuse_write_in write;
 	struct digest written;
+	struct cuts *cuts;	/* the request is one of these, until it is answered */
+	struct cuts beside;	/* WRITE: those of the node when it began */
 	struct likeness before;	/* of the file, */
 	struct digest held;	/* READ: and what was there, of so many bytes */
 	size_t held_size;
@@ -181,6 +194,45 @@ static bool copy_handle(struct direct *d, uint64_t nodeid, uint64_t fh, struct b
 		*copy = *b;
 	pthread_mutex_unlock(&d->lock);
 	return b;
+}
+
+/* --- what is beside a WRITE --------------------------------------------------- */
+
+static struct cuts *cuts_of(struct direct *d, uint64_t nodeid)
+{
+	return &d->cuts[(nodeid * 0x9E3779B97F4A7C15u >> 40) % CUTS];
+}
+
+/* Before the daemon sees the request. */
+static void cut_begun(struct direct *d)
+{
+	task.cuts = cuts_of(d, task.nodeid);
+	__atomic_add_fetch(&task.cuts->under_way, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&task.cuts->begun, 1, __ATOMIC_SEQ_CST);
+}
+
+/* It is answered, or by another thread: this one has the next. D is still what it was of. */
+static void cut_ended(struct direct *d)
+{
+	if (task.cuts && task.direct == d)
+		__atomic_sub_fetch(&task.cuts->under_way, 1, __ATOMIC_SEQ_CST);
+	task.cuts = NULL;
+}
+
+static struct cuts cuts_now(struct direct *d)
+{
+	struct cuts *cuts = cuts_of(d, task.nodeid);
+
+	return (struct cuts){
+		.under_way = __atomic_load_n(&cuts->under_way, __ATOMIC_SEQ_CST),
+		.begun = __atomic_load_n(&cuts->begun, __ATOMIC_SEQ_CST),
+	};
+}
+
+/* Whether nothing else can have changed what was written since. */
+static bool was_alone(struct direct *d)
+{
+	return !task.beside.under_way && cuts_now(d).begun == task.beside.begun;
 }
 
 /* --- OPEN ------------------------------------------------------------------- */
@@ -430,9 +482,10 @@ static enum verdict compare_written(uint32_t size)
 }
 
 /*
- * The driver does nothing else to the node until it has the reply, unless the file system
- * lets several write at once: see takes_writes(). Who writes the same range behind the mount
- * at this very moment makes it a difference, which is one on the safe side.
+ * The driver does nothing else to the node until it has the reply, but for what takes no
+ * lock of the node's (struct cuts), unless the file system lets several write at once: see
+ * takes_writes(). Who writes the same range behind the mount at this very moment makes it a
+ * difference, which is one on the safe side.
  */
 static void write_reply(struct direct *d, int device, const struct iovec *iov, int count)
 {
@@ -443,6 +496,8 @@ static void write_reply(struct direct *d, int device, const struct iovec *iov, i
 			     sizeof(out)) != sizeof(out))
 		return;
 	verdict = compare_written(out.size);
+	if (verdict == DIFFERS && !was_alone(d))
+		verdict = SAYS_NOTHING;
 	pthread_mutex_lock(&d->lock);
 	if (verdict == DIFFERS)
 		turn_off(d, device, STATS_DIRECT_DIFFERS, "the file does not hold what was written");
@@ -462,10 +517,13 @@ static void write_begun(struct direct *d, int device, const char *data, size_t s
 	bool takes = false;
 
 	task.opcode = 0;
+	if (task.write.write_flags & FUSE_WRITE_CACHE)
+		cut_begun(d);
 	if (!__atomic_load_n(&d->rw, __ATOMIC_RELAXED) || size < task.write.size ||
 	    !task.write.size || task.write.flags & O_APPEND ||
 	    task.write.write_flags & FUSE_WRITE_CACHE)
 		return;
+	task.beside = cuts_now(d);
 	pthread_mutex_lock(&d->lock);
 	b = handles_find(&d->handles, task.nodeid, task.write.fh);
 	if (b)
@@ -513,6 +571,8 @@ static void read_begun(struct direct *d, int device)
 static void open_begun(struct direct *d, uint32_t opcode, uint32_t flags)
 {
 	task.flags = flags;
+	if (flags & O_TRUNC)
+		cut_begun(d);
 	if (__atomic_load_n(&d->rw, __ATOMIC_RELAXED) ||
 	    (opcode == FUSE_OPEN && (flags & O_ACCMODE) == O_RDONLY))
 		task.opcode = opcode;
@@ -554,6 +614,7 @@ void direct_request(struct direct *d, int device, const void *msg, size_t len)
 	struct fuse_in_header in;
 	int saved = errno, cancel;
 
+	cut_ended(d);
 	if (len < sizeof(in) || __atomic_load_n(&d->state, __ATOMIC_RELAXED) >= STATS_DIRECT_DIFFERS) {
 		task.opcode = 0;
 		return;
@@ -571,7 +632,10 @@ void direct_reply(struct direct *d, int device, const struct fuse_out_header *ou
 	uint32_t opcode = task.opcode;
 	int saved = errno, cancel;
 
-	if (!opcode || task.direct != d || task.unique != out->unique)
+	if (task.direct != d || task.unique != out->unique)
+		return;
+	cut_ended(d);
+	if (!opcode)
 		return;
 	task.opcode = 0;
 	cancel = cancel_off();
