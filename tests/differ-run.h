@@ -90,12 +90,14 @@ static int tell_name(int ctl, struct place *backing, const char *rel)
 
 	if (lstat(at(backing, folder_of(rel, folder)), &st) || !S_ISDIR(st.st_mode))
 		return 0;
-	return tell(ctl, "entry", st.st_ino, slash ? slash + 1 : rel);
+	/* A name that the kernel does not have tells it nothing of the folder. */
+	return tell(ctl, "entry", st.st_ino, slash ? slash + 1 : rel) ||
+	       tell(ctl, "inode", st.st_ino, "") ? -1 : 0;
 }
 
 /*
- * What must be told and no more: of files, and of names that are another file's now,
- * which tells of their folders, too.
+ * What must be told and no more: of files, and of names that are another file's now, with
+ * their folders.
  */
 static int tell_all(int ctl, struct place *backing, const struct op *op,
 		    const struct touched *was, const struct touched *is)

@@ -27,11 +27,11 @@ MODULE_PARM_DESC(choose_random, "Each READ goes any way that it can go, by chanc
 
 /*
  * What is read a little is read as it comes: by the policy, else the file, else the server.
- * What is large is not little for as many requests.
+ * What is large is not little for as many requests, unless it is read ahead anyway.
  */
 static bool is_early(u32 count, u32 class)
 {
-	return count < CHOOSER_ROUND >> class % CHOOSER_SIZES;
+	return count < CHOOSER_ROUND >> (class < CHOOSER_SIZES ? class : 0);
 }
 
 #define SEEN_SHIFT	12	/* in blocks of 4 KiB */

@@ -254,7 +254,10 @@ static inline __u32 chooser_length(const struct chooser *c, __u32 least)
 	return length < CHOOSER_LONGEST ? length : CHOOSER_LONGEST;
 }
 
-/* Tries of those ways, in this round, each but a single one after one that is not timed. */
+/*
+ * Tries of those ways, in this round, each but a single one after one that is not timed. As
+ * long as nothing is known of the server, it is taken to cost much.
+ */
 static inline void chooser_plan(struct chooser *c, __u32 ways)
 {
 	__u32 least = chooser_best_price(c);
@@ -265,8 +268,9 @@ static inline void chooser_plan(struct chooser *c, __u32 ways)
 	c->tries = 0;
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
 		__u64 price = chooser_price(c, way);
-		bool costly = price / 2 > least &&
-			      price * CHOOSER_TRIES * CHOOSER_SPARING > round;
+		bool costly = price ? price / 2 > least &&
+				      price * CHOOSER_TRIES * CHOOSER_SPARING > round :
+				      way == CHOOSER_SERVER;
 
 		if (ways >> way & 1)
 			c->left[way] = costly ? 1 : CHOOSER_TRIES + 1;
