@@ -45,11 +45,10 @@ bool likeness_same(const struct likeness *a, const struct likeness *b);
 enum verdict compare_reply(int fd, uint64_t offset, const struct iovec *iov, int count,
 			   size_t size, size_t wanted, bool *varied);
 
-/*
- * Adds SIZE bytes of memory, or of the file from OFFSET on, of which there may be fewer:
- * returns how many.
- */
+/* Adds SIZE bytes of memory. */
 void digest_memory(struct digest *digest, const char *data, size_t size);
+
+/* Adds SIZE bytes of the file from OFFSET on, or what can be read of them: returns how many. */
 size_t digest_file(struct digest *digest, int fd, uint64_t offset, size_t size);
 
 #endif

@@ -10,10 +10,10 @@
  * driver may read; it goes on asking the daemon now and then, and those answers are
  * compared as well. One difference, or one file behind two nodes, ends it for good.
  *
- * A READ that raced a change of its file says nothing: the file must be the same
- * before the daemon saw the READ and after the comparison, in what it is, size and
- * times, and not have been changed just then. A range of one byte's repetition says nothing either: it survives most of
- * what a file system does to contents.
+ * A READ that raced a change of its file says nothing: the file must be the same before
+ * the daemon saw the READ and after the comparison, in what it is, size, times and what it
+ * holds there, and not have been changed just then. A range of one byte's repetition says
+ * nothing either: it survives most of what a file system does to contents.
  *
  * With efuse.direct=verify,rw the same is done for an OPEN for both reading and writing, and
  * after a WRITE the file is compared with what was written. When enough WRITEs were found

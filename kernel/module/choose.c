@@ -184,16 +184,16 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 	u32 class = chooser_class(ia->read.in.size, !ia->io);
 	struct efuse_chooser *c = READ_ONCE(get_fuse_inode(inode)->efuse.chooser);
 
-	/* If another has just changed that, this goes another way without need. */
 	if (!c || !data_race(chooser_is_sure(&c->class[class], CHOOSER_POLICY)) ||
 	    unlikely(READ_ONCE(choose_random)))
 		return false;
 	spin_lock(&c->lock);
-	decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
+	/* Another may have been here: then it is not known how much is in the page cache. */
+	ia->read.choice.unseen = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
+	if (ia->read.choice.unseen)
+		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
 	spin_unlock(&c->lock);
-	if (ia->read.choice.began)
-		ia->read.choice.began = now() | 1;
-	return true;
+	return ia->read.choice.unseen;
 }
 
 static void count_try(struct efuse_paths *paths, enum chooser_way way, u64 ns, u32 guess)

@@ -51,7 +51,7 @@
 
 enum chooser_way {
 	CHOOSER_SERVER,
-	CHOOSER_POLICY,		/* and the server for what it has not */
+	CHOOSER_POLICY,		/* and the file, or else the server, for what it has not */
 	CHOOSER_FILE,		/* the server's own */
 	CHOOSER_WAYS
 };
@@ -203,15 +203,27 @@ static inline __u32 chooser_hoped(const struct chooser *c)
 	return c->at ? c->again * CHOOSER_WHOLE / c->at : 0;
 }
 
-/* The policy was used. */
+/* What the policy had, of what it was used for. */
+static inline __u32 chooser_had(struct chooser *c)
+{
+	__u32 found = c->used > c->missed ? c->used - c->missed : 0;
+
+	c->last = found * CHOOSER_WHOLE / c->used;
+	c->used = 0;
+	c->missed = 0;
+	c->known = 0;
+	return c->last;
+}
+
+/* The policy was used. A failure is not followed by another while that one counts. */
 static inline void chooser_judge(struct chooser *c)
 {
-	__u32 hoped = chooser_hoped(c);
-	__u32 found = c->used > c->missed ? c->used - c->missed : 0;
-	__u32 had = found * CHOOSER_WHOLE / c->used;
+	__u32 hoped = chooser_hoped(c), last = c->last, had = chooser_had(c);
 
-	if (had + CHOOSER_MORE >= hoped || had >= c->last + CHOOSER_MORE) {
-		c->rate = hoped;
+	if (c->wait) {
+		c->rate = had;
+	} else if (had + CHOOSER_MORE >= hoped || had >= last + CHOOSER_MORE) {
+		c->rate = had > hoped ? had : hoped;
 		c->patience = 0;
 	} else {
 		c->rate = had;
@@ -220,10 +232,6 @@ static inline void chooser_judge(struct chooser *c)
 			c->patience = CHOOSER_PATIENCE;
 		c->wait = c->patience;
 	}
-	c->last = had;
-	c->used = 0;
-	c->missed = 0;
-	c->known = 0;
 }
 
 /* What a request takes on the quickest way by what was seen, not hoped; 0 as above. */
@@ -284,10 +292,9 @@ static inline void chooser_round(struct chooser *c)
 {
 	if (c->used >= c->judged)
 		chooser_judge(c);
-	else if (c->wait)
-		c->wait--;
-	else
+	else if (!c->wait)
 		c->rate = chooser_hoped(c);
+	c->wait -= c->wait > 0;
 	c->again = 0;
 	c->at = 0;
 	c->known = 0;
@@ -319,7 +326,8 @@ static inline struct chooser_choice chooser_try(struct chooser *c)
 
 static inline void chooser_decide(struct chooser *c)
 {
-	__u32 round = c->at < c->length ? c->length - c->at : 1, judge = c->judged - c->used;
+	__u32 round = c->at < c->length ? c->length - c->at : 1;
+	__u32 judge = c->used < c->judged ? c->judged - c->used : 1;
 
 	c->best[0] = chooser_quickest(c, 0);
 	c->sure = c->best[0] + 1;
@@ -340,7 +348,7 @@ static noinline struct chooser_choice chooser_think(struct chooser *c,
 	c->judged = CHOOSER_JUDGED >> r.size;
 	if (c->at >= c->length)
 		chooser_round(c);
-	else if (c->used >= c->judged)
+	else if (c->used >= c->judged && c->at >= CHOOSER_ROUND / 4)
 		chooser_judge(c);
 	if (c->ways != r.ways)
 		chooser_allow(c, r.ways);

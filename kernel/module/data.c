@@ -3,9 +3,9 @@
  * data.c - contents on their way between a file and a caller's own memory: the READs
  * and WRITEs that do not go through the page cache, which a policy may answer, or a
  * file that the server named (direct.c), or that are written there. Where both may answer,
- * choose.c says which, and the policy is told that it need not.
+ * choose.c says which, and the policy is told that it need not, or is not asked.
  *
- * What a policy remembers of them must be what the server has said or got. The
+ * What a policy remembers of them must be what the server has said or got, or its file held. The
  * caller can change its memory at any time, also between the two, so such memory is
  * never read for a policy: one that wants to see contents has them go through pages
  * of ours.
@@ -254,10 +254,14 @@ static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *
 /*
  * A READ from the file, or a WRITE to it, unless it is the server's. What the policy was
  * chosen for, and has not, comes from the file too where there is one.
+ *
+ * The file was taken before the policy was asked, and may have been found to be another since.
+ * Who has that known says so first and gives the connection a new number then: a policy that
+ * was asked by the new one is shown nothing of the file, and by the old one keeps nothing.
  */
 static bool goes_direct(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
 {
-	if (!b)
+	if (!b || !efuse_direct_is_on(get_fuse_conn(inode_of(ia))))
 		return false;
 	if (ia->ap.args.opcode == FUSE_WRITE)
 		return efuse_direct_write(b, ia, ret);
@@ -286,22 +290,22 @@ static bool do_direct(struct fuse_mount *fm, struct efuse_backing *b, struct fus
 /*
  * Whether contents are in pages that a policy, which watches, does not see. What is read and
  * written in large pieces where there is a file it is not shown: a file in the page cache is as
- * quick for these as any policy, and to copy them would cost more than that.
+ * quick for these as any policy, and to copy them would cost more than that, unless the policy
+ * has most of it.
  */
-static bool needs_bounce(const struct fuse_io_args *ia, const struct efuse_backing *b)
+static bool needs_bounce(const struct fuse_io_args *ia, const struct efuse_backing *b, u32 head)
 {
 	bool write = ia->ap.args.opcode == FUSE_WRITE;
+	u32 size = write ? ia->write.in.size : ia->read.in.size;
 
-	return has_pages(&ia->ap.args) &&
-	       !(b && (write ? ia->write.in.size : ia->read.in.size) > LARGE);
+	return has_pages(&ia->ap.args) && !(b && size > LARGE && head < size / 2);
 }
 
 /* A READ that was the policy's, which does not have it: the file was not looked at so far. */
 static void look_for_file(struct fuse_mount *fm, struct fuse_io_args *ia,
 			  struct efuse_backing **b)
 {
-	if (!*b && ia->ap.args.opcode == FUSE_READ &&
-	    ia->read.choice.state == EFUSE_CHOICE_MADE && ia->read.choice.way != CHOOSER_SERVER)
+	if (ia->ap.args.opcode == FUSE_READ && ia->read.choice.unseen)
 		*b = file_of(fm, ia);
 }
 
@@ -316,10 +320,8 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 
 	args->efuse.asked = true;
 	if (args->opcode == FUSE_READ && goes_elsewhere(ia, CHOOSER_POLICY)) {
-		if (READ_ONCE(fm->fc->efuse.no_elsewhere)) {
-			look_for_file(fm, ia, b);
+		if (READ_ONCE(fm->fc->efuse.no_elsewhere))
 			return do_direct(fm, *b, ia, false, ret);
-		}
 		flags = EFUSE_REQ_ELSEWHERE;
 	}
 	p.answered = 0;
@@ -342,7 +344,7 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 		return true;
 	}
 	look_for_file(fm, ia, b);
-	if ((p.watch || head) && needs_bounce(ia, *b))
+	if ((p.watch || head) && needs_bounce(ia, *b, head))
 		bounce_begin(ia, head);
 	/* Of a READ there is nothing more to be seen. */
 	p.watch = args->opcode == FUSE_WRITE ||

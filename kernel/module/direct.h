@@ -11,6 +11,7 @@
 
 struct efuse_backing;
 struct file;
+struct fuse_conn;
 struct fuse_dev;
 struct fuse_file;
 struct fuse_io_args;
@@ -28,6 +29,9 @@ int efuse_direct_do(struct fuse_dev *fud, struct efuse_direct *direct);
  * fills the page cache (without ia->io): the server may be asked for the node's attributes.
  */
 struct efuse_backing *efuse_direct_get(struct file *file, struct fuse_io_args *ia);
+
+/* Whether the server's files answer: not any more after a difference. Does not sleep. */
+bool efuse_direct_is_on(const struct fuse_conn *fc);
 
 /* Does not sleep. */
 void efuse_direct_put(struct efuse_backing *b);

@@ -196,14 +196,20 @@ void efuse_direct_compared(struct fuse_file *ff, bool write)
 	rcu_read_unlock();
 }
 
+bool efuse_direct_is_on(const struct fuse_conn *fc)
+{
+	const struct efuse_directs *d = READ_ONCE(fc->efuse.directs);
+
+	return d && READ_ONCE(d->state) == EFUSE_DIRECT_ON;
+}
+
 struct efuse_backing *efuse_direct_get(struct file *file, struct fuse_io_args *ia)
 {
 	struct fuse_file *ff = file->private_data;
-	struct efuse_directs *d = READ_ONCE(ff->fm->fc->efuse.directs);
 	bool writes = ia->ap.args.opcode == FUSE_WRITE;
 	struct efuse_backing *b;
 
-	if (!d || READ_ONCE(d->state) != EFUSE_DIRECT_ON || (writes && !hands_through(ff->fm->fc)))
+	if (!efuse_direct_is_on(ff->fm->fc) || (writes && !hands_through(ff->fm->fc)))
 		return NULL;
 	b = efuse_backing_get(&ff->efuse);
 	if (b && ((writes && !efuse_direct_may_write(b, ia)) || !is_same_now(b, file, ia))) {

@@ -109,7 +109,8 @@ struct efuse_file {
 struct efuse_choice {
 #ifdef CONFIG_FUSE_EFUSE
 	u32 began;	/* a try: when, in 16 nanoseconds; otherwise 0 */
-	u8 state;	/* enum efuse_choice_state; only with MADE the others are something */
+	u8 state;	/* enum efuse_choice_state; only with MADE the others are something, */
+	bool unseen;	/* but for this: the file was not looked at */
 	u8 way;		/* enum chooser_way */
 	u8 class;
 	u8 cached;	/* most of the range was in the page cache */

@@ -400,7 +400,7 @@ static struct efuse_pending *direct_of(struct efuse_request *req)
  * efuse_watch - the reply's slot is to see contents
  * @req: a READ or WRITE with EFUSE_REQ_DIRECT, in its slot
  *
- * If the server is asked, what it says or gets goes through memory that the caller
+ * If the server is asked, or its file, what it says or gets goes through memory that the caller
  * cannot change. efuse_out_copy() and efuse_arg_copy() are how to see it, if there
  * was memory for that, and if it is not large and in a file of the server's as well.
  *

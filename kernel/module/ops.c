@@ -51,6 +51,7 @@ static void renumber_locked(struct efuse_conn *conn)
 	smp_store_release(&conn->id, ++last_id);
 }
 
+/* The policy, or its programs, are others: until then the connection asks for all. */
 static void follow_locked(struct efuse_conn *conn, const struct efuse_ops *ops)
 {
 	WRITE_ONCE(conn->no_elsewhere, ops->flags & EFUSE_OPS_NO_ELSEWHERE);
@@ -59,6 +60,7 @@ static void follow_locked(struct efuse_conn *conn, const struct efuse_ops *ops)
 
 static void detach_locked(struct efuse_conn *conn)
 {
+	WRITE_ONCE(conn->no_elsewhere, false);
 	rcu_assign_pointer(conn->policy, NULL);
 	WRITE_ONCE(conn->keeps, false);
 	list_del_init(&conn->entry);
@@ -203,6 +205,8 @@ static int ops_update(void *kdata, void *old_kdata, struct bpf_link *link)
 	mutex_lock(&policy_mutex);
 	policy = find_locked(old->name);
 	if (policy) {
+		list_for_each_entry(conn, &policy->conns, entry)
+			WRITE_ONCE(conn->no_elsewhere, false);
 		rcu_assign_pointer(policy->ops, ops);
 		list_for_each_entry(conn, &policy->conns, entry)
 			follow_locked(conn, ops);

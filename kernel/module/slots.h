@@ -85,9 +85,9 @@
 
 /* What a program returns beside -errno. */
 enum efuse_verdict {
-	EFUSE_PASS = 0,		/* the server answers */
+	EFUSE_PASS = 0,		/* the server answers, or a READ its own file */
 	EFUSE_DONE = 1,		/* efuse_reply() holds the answer */
-	EFUSE_REST = 2,		/* efuse_reply_more() its beginning; the server has the rest */
+	EFUSE_REST = 2,		/* efuse_reply_more() its beginning; the others have the rest */
 };
 
 /* efuse_request.flags */

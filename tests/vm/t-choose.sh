@@ -45,10 +45,10 @@ for i in 1 2 3 4; do same f$i; done
 ok "much is read" often 20 f1
 trace_off
 ok "a trace: $(efuse replay /tmp/trace)" efuse replay /tmp/trace
-for way in 0 1; do
-	taken $way
-	ok "way $way was tried, $taken times" [ "$taken" -gt 4 ]
-done
+taken 0
+ok "the program was tried, $taken times" [ "$taken" -gt 1 ]
+taken 1
+ok "the policy as well, $taken times" [ "$taken" -gt 4 ]
 ok "the program answers the least" [ "$(path program requests)" -lt "$(path policy requests)" ]
 ok "what tries took is known" counted program ns
 ok "and what was expected" counted policy expected
@@ -97,7 +97,7 @@ decided() { decided=$(grep -c "efuse_choose: .* class=6 .* way=$1 " /tmp/trace);
 decided 2
 files=$decided
 decided 0
-ok "the program was tried: $decided" [ "$decided" -gt 4 ]
+ok "the program was tried: $decided" [ "$decided" -gt 1 ]
 ok "most are read from the file: $files" [ "$files" -gt $((decided * 5)) ]
 decided 1
 ok "none by the policy" [ "$decided" = 0 ]

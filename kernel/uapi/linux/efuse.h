@@ -164,7 +164,7 @@
  *   EMFILE     EFUSE_DIRECT_MAX files are held
  *
  * One READ in EFUSE_DIRECT_TURN of what is open, the first of them, goes to the server
- * nevertheless, so that the caller can go on comparing; after 1,024 of them fewer, by and by
+ * nevertheless, so that the caller can go on comparing; after 2,048 of them fewer, by and by
  * one in EFUSE_DIRECT_RARE. All go there
  * - once the node was open for writing, was created, or had a SETATTR or IOCTL through this
  *   mount, or a notification said that its contents changed, as long as the driver knows
@@ -387,7 +387,7 @@ _Static_assert(sizeof(struct efuse_direct) == 64, "struct efuse_direct is ABI");
 
 enum efuse_path_number {
 	EFUSE_PATH_SERVER,
-	EFUSE_PATH_POLICY,	/* and the server for what it has not */
+	EFUSE_PATH_POLICY,	/* and the file, or the server, for the rest */
 	EFUSE_PATH_FILE,
 	EFUSE_PATHS
 };
