@@ -184,11 +184,12 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 	u32 class = chooser_class(ia->read.in.size, !ia->io);
 	struct efuse_chooser *c = READ_ONCE(get_fuse_inode(inode)->efuse.chooser);
 
+	/* What is found here is looked at again under the lock. */
 	if (!c || !data_race(chooser_is_sure(&c->class[class], CHOOSER_POLICY)) ||
 	    unlikely(READ_ONCE(choose_random)))
 		return false;
 	spin_lock(&c->lock);
-	/* Another may have been here: then it is not known how much is in the page cache. */
+	/* If another was here, how much is in the page cache has to be known after all. */
 	ia->read.choice.unseen = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
 	if (ia->read.choice.unseen)
 		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);

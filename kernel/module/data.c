@@ -355,7 +355,7 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 /* The file that it may be written to, with a reference, or NULL. */
 static struct efuse_backing *file_to_write(struct fuse_mount *fm, struct fuse_io_args *ia)
 {
-	return READ_ONCE(fm->fc->efuse.directs) ? efuse_direct_get(ia->io->iocb->ki_filp, ia) : NULL;
+	return efuse_direct_is_on(fm->fc) ? efuse_direct_get(ia->io->iocb->ki_filp, ia) : NULL;
 }
 
 bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)

@@ -69,7 +69,8 @@ static bool is_same(const struct efuse_backing *b, struct inode *inode)
  * The same, and if it is not, whether it is by what the server says now: it may have written
  * to the file itself, or somebody has behind it. It is asked at once, and less and less
  * often while that does not help; not at all if what it said before still holds, for who
- * does not wait, or for the page cache, whose folios are locked. Without EFUSE_DIRECT_WRITES nothing would be the same again.
+ * does not wait, or for the page cache, whose folios are locked. Without EFUSE_DIRECT_WRITES
+ * nothing would be the same again.
  */
 static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_io_args *ia)
 {
