@@ -183,6 +183,7 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 {
 	u32 class = chooser_class(ia->read.in.size, !ia->io);
 	struct efuse_chooser *c = READ_ONCE(get_fuse_inode(inode)->efuse.chooser);
+	bool sure;
 
 	/* What is found here is looked at again under the lock. */
 	if (!c || !data_race(chooser_is_sure(&c->class[class], CHOOSER_POLICY)) ||
@@ -190,11 +191,12 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 		return false;
 	spin_lock(&c->lock);
 	/* If another was here, how much is in the page cache has to be known after all. */
-	ia->read.choice.unseen = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
-	if (ia->read.choice.unseen)
+	sure = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
+	if (sure)
 		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
 	spin_unlock(&c->lock);
-	return ia->read.choice.unseen;
+	ia->read.choice.unseen = sure;
+	return sure;
 }
 
 static void count_try(struct efuse_paths *paths, enum chooser_way way, u64 ns, u32 guess)

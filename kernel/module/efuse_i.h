@@ -105,15 +105,18 @@ struct efuse_file {
 #endif
 };
 
-/* The part of a READ that is ours: see choose.c and folio.c. */
+/*
+ * The part of a READ that is ours: see choose.c and folio.c. With more than 8 bytes a
+ * struct fuse_io_args would take 512.
+ */
 struct efuse_choice {
 #ifdef CONFIG_FUSE_EFUSE
 	u32 began;	/* a try: when, in 16 nanoseconds; otherwise 0 */
-	u8 state;	/* enum efuse_choice_state; only with MADE the others are something, */
-	bool unseen;	/* but for this: the file was not looked at */
+	u8 state;	/* enum efuse_choice_state; only with MADE the others are something */
 	u8 way;		/* enum chooser_way */
 	u8 class;
-	u8 cached;	/* most of the range was in the page cache */
+	u8 cached : 1;	/* most of the range was in the page cache */
+	u8 unseen : 1;	/* or that, and the file, was not looked at */
 #endif
 };
 
