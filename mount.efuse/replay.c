@@ -85,6 +85,11 @@ static bool follows(struct replay *r, struct traced *t, uint32_t seq)
 	return !t->broken;
 }
 
+static const char *as_try(const struct chooser_choice *c)
+{
+	return c->try ? " as a try" : "";
+}
+
 /* A decision. Returns 0, -EBADMSG for a line that cannot be, or -ENOMEM. */
 static int choose(struct replay *r, const char *text)
 {
@@ -113,8 +118,8 @@ static int choose(struct replay *r, const char *text)
 		return 0;
 	if (!r->wrong++)
 		msg_say("efuse replay", "line %lu: node %" PRIu64 ", decision %" PRIu32
-			": way %" PRIu32 " was taken, %" PRIu32 " follows", r->line, node, seq,
-			traced.way, choice.way);
+			": way %" PRIu32 "%s was taken, %" PRIu32 "%s follows", r->line, node, seq,
+			traced.way, as_try(&traced), choice.way, as_try(&choice));
 	return 0;
 }
 
