@@ -112,14 +112,17 @@ size_t digest_file(struct digest *digest, int fd, uint64_t offset, size_t size)
 {
 	char data[CHUNK];
 	size_t done = 0;
-	ssize_t got;
 
-	do {
-		got = read_at(fd, data, size - done < CHUNK ? size - done : CHUNK, offset + done);
+	while (done < size) {
+		size_t n = size - done < CHUNK ? size - done : CHUNK;
+		ssize_t got = read_at(fd, data, n, offset + done);
+
 		if (got > 0) {
 			digest_add(digest, data, (size_t)got);
 			done += (size_t)got;
 		}
-	} while (got > 0 && got % CHUNK == 0 && done < size);
+		if (got != (ssize_t)n)
+			break;
+	}
 	return done;
 }

@@ -35,7 +35,7 @@
 
 #define RANGE		4096	/* bytes: those of one page are one range */
 #define SEEN_BITS	8192	/* a power of two */
-#define CUTS		64
+#define CUTS		64	/* places, that nodes share */
 #define FILES		16	/* that are told apart, ENOUGH_FILES at least */
 #define ENOUGH_WRITES	16
 
@@ -172,35 +172,30 @@ static void one_less(struct direct *d, uint64_t nodeid, uint64_t fh)
 	pthread_mutex_unlock(&d->lock);
 }
 
-/* All until it is ON, and some later. */
-static bool is_reads_turn(const struct direct *d, uint32_t turn)
+/* All until it is on, and some later: the first, and each of so many. */
+static bool is_turn(uint32_t turn, bool on, uint32_t first, uint32_t later)
 {
-	return d->state != STATS_DIRECT_ON || turn < FIRST_READS || turn % LATER_READS == 0;
+	return !on || turn < first || turn % later == 0;
 }
 
-static bool is_writes_turn(const struct direct *d, uint32_t turn)
+/*
+ * What the handle's file is like now. One that the daemon has closed, or has another under
+ * the number of, cannot be compared any more. The caller holds the lock.
+ */
+static bool look_at(struct direct *d, int device, const struct backed *b)
 {
-	return d->rw != STATS_WRITES_ON || turn < FIRST_WRITES || turn % LATER_WRITES == 0;
-}
-
-/* A copy of the handle's entry; false if it was released meanwhile. */
-static bool copy_handle(struct direct *d, uint64_t nodeid, uint64_t fh, struct backed *copy)
-{
-	const struct backed *b;
-
-	pthread_mutex_lock(&d->lock);
-	b = handles_find(&d->handles, nodeid, fh);
-	if (b)
-		*copy = *b;
-	pthread_mutex_unlock(&d->lock);
-	return b;
+	if (likeness_of(b->fd, &task.before) && task.before.dev == b->dev &&
+	    task.before.ino == b->ino)
+		return true;
+	turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
+	return false;
 }
 
 /* --- what is beside a WRITE --------------------------------------------------- */
 
 static struct cuts *cuts_of(struct direct *d, uint64_t nodeid)
 {
-	return &d->cuts[(nodeid * 0x9E3779B97F4A7C15u >> 40) % CUTS];
+	return &d->cuts[handles_hash(nodeid) % CUTS];
 }
 
 /* Before the daemon sees the request. */
@@ -367,7 +362,7 @@ void direct_opened(int fd)
 /* Whether this range is one more. */
 static bool new_range(struct direct *d, uint64_t ino, uint64_t offset)
 {
-	uint64_t hash = (ino * 0x9E3779B97F4A7C15u + offset / RANGE) * 0x9E3779B97F4A7C15u >> 40;
+	uint64_t hash = handles_hash(handles_hash(ino) + offset / RANGE);
 	uint8_t *byte = &d->seen[hash % SEEN_BITS / 8], bit = (uint8_t)(1u << hash % 8);
 	bool is_new = !(*byte & bit);
 
@@ -387,15 +382,15 @@ static bool new_file(struct direct *d, ino_t ino)
 	return true;
 }
 
-static void agreed(struct direct *d, int device, const struct backed *copy)
+static void agreed(struct direct *d, int device)
 {
-	struct backed *b = handles_find(&d->handles, copy->nodeid, copy->fh);
+	struct backed *b = handles_find(&d->handles, task.nodeid, task.read.fh);
 
-	if (new_range(d, copy->ino, task.read.offset))
+	if (new_range(d, task.before.ino, task.read.offset))
 		count_set(&d->stats->direct_ranges, ++d->ranges);
 	if (b && !b->agreed) {
 		b->agreed = true;
-		d->files += new_file(d, copy->ino);
+		d->files += new_file(d, task.before.ino);
 	}
 	turn_on(d, device);
 }
@@ -417,34 +412,30 @@ static void note_done(struct direct *d, int device)
  * same. A write behind the mount, or by the driver, that takes its time has changed the time
  * of modification when it began, and not since: what it writes meanwhile is seen here.
  */
-static bool is_unchanged(int fd)
+static bool is_unchanged(void)
 {
 	struct digest now = { .sum = 0 };
 	struct likeness after;
 
-	return digest_file(&now, fd, task.read.offset, task.read.size) == task.held_size &&
+	return digest_file(&now, task.fd, task.read.offset, task.read.size) == task.held_size &&
 	       now.sum == task.held.sum &&
-	       likeness_of(fd, &after) && likeness_same(&task.before, &after);
+	       likeness_of(task.fd, &after) && likeness_same(&task.before, &after);
 }
 
 static void read_reply(struct direct *d, int device, const struct iovec *iov, int count,
 		       size_t size)
 {
-	struct backed copy;
 	enum verdict verdict;
 	bool varied = false;
 
-	if (!copy_handle(d, task.nodeid, task.read.fh, &copy) ||
-	    task.before.dev != copy.dev || task.before.ino != copy.ino)
-		return;
-	verdict = compare_reply(copy.fd, task.read.offset, iov, count, size, task.read.size, &varied);
-	if (!is_unchanged(copy.fd))
+	verdict = compare_reply(task.fd, task.read.offset, iov, count, size, task.read.size, &varied);
+	if (!is_unchanged())
 		verdict = SAYS_NOTHING;
 	pthread_mutex_lock(&d->lock);
 	if (verdict == DIFFERS)
 		turn_off(d, device, STATS_DIRECT_DIFFERS, "contents are not those of the file");
 	else if (verdict == AGREES && varied)
-		agreed(d, device, &copy);
+		agreed(d, device);
 	note_done(d, device);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -527,12 +518,9 @@ static void write_begun(struct direct *d, int device, const char *data, size_t s
 	pthread_mutex_lock(&d->lock);
 	b = handles_find(&d->handles, task.nodeid, task.write.fh);
 	if (b)
-		takes = b->writes && is_writes_turn(d, b->write_turn++);
-	if (takes && (!likeness_of(b->fd, &task.before) || task.before.dev != b->dev ||
-		      task.before.ino != b->ino)) {
-		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
-		takes = false;
-	}
+		takes = b->writes && is_turn(b->write_turn++, d->rw == STATS_WRITES_ON,
+					     FIRST_WRITES, LATER_WRITES) &&
+			look_at(d, device, b);
 	task.fd = b ? b->fd : -1;
 	task.unreadable = b && b->unreadable;
 	pthread_mutex_unlock(&d->lock);
@@ -543,10 +531,7 @@ static void write_begun(struct direct *d, int device, const char *data, size_t s
 	task.opcode = FUSE_WRITE;
 }
 
-/*
- * What the file is like before the daemon sees the READ. One that the daemon has closed, or
- * has another under the number of, cannot be compared any more.
- */
+/* What the file is like, and holds, before the daemon sees the READ. */
 static void read_begun(struct direct *d, int device)
 {
 	struct backed *b;
@@ -555,10 +540,8 @@ static void read_begun(struct direct *d, int device)
 	task.fd = -1;
 	pthread_mutex_lock(&d->lock);
 	b = handles_find(&d->handles, task.nodeid, task.read.fh);
-	if (b && (!likeness_of(b->fd, &task.before) || task.before.dev != b->dev ||
-		  task.before.ino != b->ino))
-		turn_off(d, device, STATS_DIRECT_FAILED, "a file was closed that is open here");
-	else if (b && is_reads_turn(d, b->turn++))
+	if (b && look_at(d, device, b) &&
+	    is_turn(b->turn++, d->state == STATS_DIRECT_ON, FIRST_READS, LATER_READS))
 		task.fd = b->fd;
 	pthread_mutex_unlock(&d->lock);
 	if (task.fd < 0)

@@ -9,7 +9,7 @@
 /* Where the handle is, or would be put. */
 static struct backed **place_of(struct handles *h, uint64_t nodeid, uint64_t fh)
 {
-	struct backed **at = &h->list[((nodeid + fh) * 0x9E3779B97F4A7C15u >> 40) % HANDLES_LISTS];
+	struct backed **at = &h->list[handles_hash(nodeid + fh) % HANDLES_LISTS];
 
 	while (*at && ((*at)->nodeid != nodeid || (*at)->fh != fh))
 		at = &(*at)->next;

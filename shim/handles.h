@@ -26,6 +26,12 @@ struct backed {
 	struct backed *next;
 };
 
+/* A number of 24 bits that depends on all of N, which may be a small one. */
+static inline uint64_t handles_hash(uint64_t n)
+{
+	return n * 0x9E3779B97F4A7C15u >> 40;
+}
+
 /* All zero at first. */
 struct handles {
 	struct backed *list[HANDLES_LISTS];

@@ -84,7 +84,7 @@ struct chooser {
 	__u32 used, missed;	/* of the policy, since that was judged, */
 	__u32 judged;		/* which is when so many were */
 	__u32 rate;		/* the share that it is taken to have */
-	__u32 last;		/* what it had in the last round that went its way */
+	__u32 last;		/* what it had when it was judged last */
 	__u32 patience, wait;	/* rounds to wait after a failure, and still */
 };
 
@@ -324,6 +324,7 @@ static inline struct chooser_choice chooser_try(struct chooser *c)
 	return (struct chooser_choice){ .way = way, .try = c->left[way]-- <= CHOOSER_TRIES };
 }
 
+/* Which way is the quickest, and for how many requests that follows from what is known. */
 static inline void chooser_decide(struct chooser *c)
 {
 	__u32 round = c->at < c->length ? c->length - c->at : 1;

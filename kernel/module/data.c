@@ -352,16 +352,10 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 	return do_direct(fm, *b, ia, p.watch, ret);
 }
 
-/* The file that it may be written to, with a reference, or NULL. */
-static struct efuse_backing *file_to_write(struct fuse_mount *fm, struct fuse_io_args *ia)
-{
-	return efuse_direct_is_on(fm->fc) ? efuse_direct_get(ia->io->iocb->ki_filp, ia) : NULL;
-}
-
 bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
 {
 	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) :
-								    file_to_write(fm, ia);
+				  efuse_direct_get(ia->io->iocb->ki_filp, ia);
 	bool answered = begin(fm, ia, &b, ret);
 
 	if (b)

@@ -5,17 +5,18 @@
 # status says what went where. In the virtual machine.
 . /tests/lib.sh
 . /tests/channel.sh
+# shellcheck source=tests/vm/direct.sh
+. /tests/direct.sh
 
 TRACING=/sys/kernel/tracing
 [ -d $TRACING/events ] || mount -t tracefs none $TRACING
 [ -d $TRACING/events/efuse/efuse_choose ] || { echo "1..0 # SKIP this kernel has no trace events"; exit 0; }
 mkdir -p /tmp/back
 mount -t tmpfs -o noatime tmpfs /tmp/back
-for i in 1 2 3 4; do dd if=/dev/urandom "of=/tmp/back/f$i" bs=1000 count=163 2>/dev/null; done
+for i in $FILES; do random "/tmp/back/f$i" 163; done
 
 # paths OPTIONS: fs-mirror shows /tmp/back with them.
 paths() { serve "efuse.driver=efuse,$1" fs-mirror /tmp/back -f --direct /mnt/a; }
-same() { [ "$(dd "if=/mnt/a/$1" bs="${2:-4096}" 2>/dev/null | md5sum)" = "$(md5sum < "/tmp/back/$1")" ]; }
 # often COUNT FILE [SIZE]: it is read so often, and right each time.
 often() {
 	for _ in $(seq "$1"); do same "$2" "$3" || return 1; done
@@ -81,7 +82,6 @@ ok "unmounted" end
 # Through the page cache, of which a policy has nothing.
 ok "the page cache" serve efuse.driver=efuse,efuse.cache=always,efuse.cache_mem=1,efuse.direct=verify \
 	fs-mirror /tmp/back -f /mnt/a
-pages_same() { [ "$(pages "$1" "/mnt/a/$2" | md5sum)" = "$(md5sum < "/tmp/back/$2")" ]; }
 many_pages() {
 	for _ in $(seq "$1"); do
 		pages drop "/mnt/a/$2"

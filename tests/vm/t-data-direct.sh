@@ -11,6 +11,8 @@
 . /tests/lib.sh
 # shellcheck source=tests/vm/channel.sh
 . /tests/channel.sh
+# shellcheck source=tests/vm/direct.sh
+. /tests/direct.sh
 
 : "${DIFFER_OPS:=300}" "${DATA_OPS:=1500}" "${DIFFER_SEED:=1}" "${DIRECT_ONLY:=*}"
 seed=$DIFFER_SEED
@@ -24,7 +26,6 @@ skip_run() {
 	# shellcheck disable=SC2254 # a pattern
 	case $1 in $DIRECT_ONLY) return 1;; esac
 }
-random() { dd if=/dev/urandom "of=$1" bs=1000 count="$2" 2>/dev/null; }
 # Files that prove to be the file system's own, read in pieces of a page. Those that
 # were changed just now prove nothing.
 prove() {
@@ -98,7 +99,6 @@ data() {
 	finish "$run" "$paths"
 }
 
-READ=15
 mkdir -p /tmp/d
 mount -t tmpfs -o noatime,mode=755 tmpfs /tmp/d
 ok "the policy is loaded" efuse load /lib/bpf/generic.bpf.o

@@ -18,7 +18,6 @@ fill() { for i in $FILES; do cp "/tmp/file.$i" "/tmp/back/f$i"; done; sync; slee
 # direct OPTION...: fs-mirror shows /tmp/back, with the direct path, and the page cache is used.
 direct() { serve efuse.driver=efuse,efuse.direct=verify fs-mirror /tmp/back -f "$@" /mnt/a; }
 # Who opens a file finds nothing of it in the page cache, as fs-mirror has it.
-pages_same() { pages "$1" "/mnt/a/$2" | is_file "$2"; }
 all_pages() { for i in $FILES; do pages_same "$1" "f$i" || { echo "# f$i"; return 1; }; done; }
 often() {
 	for _ in $(seq "$1"); do all_same || return 1; done

@@ -136,14 +136,7 @@ poured() {
 	done
 }
 alike() { is "$(stat -c '%s %Y %Z %a' "/mnt/a/$1")" "$(stat -c '%s %Y %Z %a' "/tmp/back/$1")"; }
-# writes COMMAND...: leaves in $asked how many WRITEs go to the file system.
-writes() {
-	asked=$(sent $WRITE)
-	"$@"
-	status=$?
-	asked=$(($(sent $WRITE) - asked))
-	return $status
-}
+writes() { asked_for $WRITE "$@"; }
 zeroes() { dd if=/dev/zero bs=4096 count="$1" >&3 2>/dev/null; }
 settle() { sleep 0.1; }		# what was changed just now proves nothing
 
