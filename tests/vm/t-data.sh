@@ -78,11 +78,13 @@ ok "a file that is no file" is "$(cat /mnt/d/.ctl)" "$(cat /mnt/d/.ctl)"
 fresh 600
 ok "more than there is room for" same
 ok "is right" same
+before=$(hits $READ)
 ok "contents, at random" data --size 100000
+answered=$(($(hits $READ) - before))
 ok "with much for the room" data --size 3000000
 ok "by several" data --procs 3 --size 100000
 ok "in one file" data --procs 4 --size 60000 --shared
-ok "READs were answered" [ "$(hits $READ)" -gt $((DATA_OPS)) ]
+ok "of its READs some were answered" [ "$answered" -gt $((DATA_OPS / 50)) ]
 ok "unmounted" stop /mnt/d
 
 # The page cache is used, and O_DIRECT goes round it. Not by several in one file: who
