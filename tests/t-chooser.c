@@ -12,6 +12,7 @@
 
 #define ALL	(1U << CHOOSER_SERVER | 1U << CHOOSER_POLICY | 1U << CHOOSER_FILE)
 #define BLOCKS	2048
+#define COMPARED 512	/* of so many to the file one is the server's */
 
 /* What a machine is like. */
 struct machine {
@@ -58,7 +59,7 @@ static unsigned int take(const struct machine *m, unsigned int way, bool well)
 /* Of those to the file the server has some, which are not timed. */
 static unsigned int take_whole(const struct machine *m, unsigned int way, bool well)
 {
-	if (way == CHOOSER_FILE && !draw(CHOOSER_COMPARED))
+	if (way == CHOOSER_FILE && !draw(COMPARED))
 		way = CHOOSER_SERVER;
 	return take(m, way, well);
 }
@@ -89,6 +90,7 @@ static struct outcome run(struct chooser *c, const struct machine *m, unsigned i
 		struct chooser_request r = {
 			.ways = m->ways, .again = seen[block],
 			.share = draw(100) < m->cached ? CHOOSER_CACHED : 0,
+			.compared = COMPARED,
 		};
 		struct chooser_choice choice = chooser_choose(c, r);
 		bool well = choice.way == CHOOSER_POLICY ? had(m, block) : r.share;

@@ -17,7 +17,7 @@ says() {
 }
 # Lines as tracefs has them. choose NODE SEQ WAY TRY, learn NODE SEQ WAY NS: of a file of
 # which two ways are open.
-choose() { echo " fio-77  [001] ..... 12.3: efuse_choose: conn=41 node=$1 seq=$2 class=0 ways=5 share=4 again=0 way=$3 try=$4"; }
+choose() { echo " fio-77  [001] ..... 12.3: efuse_choose: conn=41 node=$1 seq=$2 class=0 ways=5 share=4 again=0 compared=64 way=$3 try=$4"; }
 learn() { echo " fio-77  [001] ..... 12.3: efuse_learn: conn=41 node=$1 seq=$2 class=0 way=$3 well=1 ns=$4"; }
 # A round's beginning, of that node: the program is tried once, its file five times after
 # one that is not timed, and then one of these is chosen.

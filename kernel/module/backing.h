@@ -29,10 +29,9 @@ struct efuse_directs {
 	u64 written;
 };
 
-/* READs, or WRITEs, of a file. */
+/* READs, or WRITEs, of what is open. */
 struct efuse_turns {
 	bool compared;		/* the server has answered one */
-	atomic_t turn;
 	atomic64_t done;
 	atomic64_t bytes;
 };
@@ -54,6 +53,7 @@ struct efuse_backing {
 
 	struct efuse_turns reads;
 	struct efuse_turns writes;
+	atomic_t nwrites;
 	atomic_t misses;	/* requests since it was last the same as the node */
 };
 
@@ -77,10 +77,10 @@ int efuse_range_begin(struct efuse_range *r, struct fuse_args_pages *ap, void *m
 void efuse_range_end(struct efuse_range *r);
 
 /*
- * Whose turn the request is: the server's are the first, and all that begin before that
- * one is answered, so that nothing is ever done that was never compared, and some later: one
- * in EFUSE_DIRECT_TURN, then fewer, down to one in rarest.
+ * Whether a request is the server's: the first of what is open is, and all that begin before
+ * that one is answered, so that nothing is ever done that was never compared, and then one in
+ * every; count counts them.
  */
-bool efuse_is_servers_turn(struct efuse_turns *turns, u32 rarest);
+bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 every);
 
 #endif /* _FS_FUSE_EFUSE_BACKING_H */

@@ -38,7 +38,6 @@ static bool is_early(u32 count, u32 class)
 #define SEEN_BITS	4096	/* they share in larger files */
 
 static_assert((int)CHOOSER_WAYS == (int)EFUSE_PATHS);
-static_assert(CHOOSER_COMPARED == EFUSE_DIRECT_RARE);
 
 /* Of a file. */
 struct efuse_chooser {
@@ -126,12 +125,13 @@ static __always_inline void decide(struct efuse_chooser *c, struct fuse_io_args 
 	struct chooser_request r = {
 		.ways = ways, .share = share, .size = class % CHOOSER_SIZES,
 		.again = ia->io ? was_seen(c, ia->read.in.offset) : 0,
+		.compared = efuse_direct_every(inode),
 	};
 	struct chooser_choice chosen = chooser_choose(&c->class[class], r);
 
 	if (trace_efuse_choose_enabled())
 		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
-				   ways, share, r.again, chosen.way, chosen.try);
+				   ways, share, r.again, r.compared, chosen.way, chosen.try);
 	c->seq++;
 	choice->state = EFUSE_CHOICE_MADE;
 	choice->way = chosen.way;

@@ -14,9 +14,9 @@
 #include "chooser.h"
 
 TRACE_EVENT(efuse_choose,
-	TP_PROTO(u32 conn, u64 node, u32 seq, u32 class, u32 ways, u32 share, u32 again, u32 way,
-		 u32 try),
-	TP_ARGS(conn, node, seq, class, ways, share, again, way, try),
+	TP_PROTO(u32 conn, u64 node, u32 seq, u32 class, u32 ways, u32 share, u32 again,
+		 u32 compared, u32 way, u32 try),
+	TP_ARGS(conn, node, seq, class, ways, share, again, compared, way, try),
 	TP_STRUCT__entry(
 		__field(u64, node)
 		__field(u32, conn)
@@ -25,6 +25,7 @@ TRACE_EVENT(efuse_choose,
 		__field(u32, ways)
 		__field(u32, share)
 		__field(u32, again)
+		__field(u32, compared)
 		__field(u32, way)
 		__field(u32, try)
 	),
@@ -36,12 +37,13 @@ TRACE_EVENT(efuse_choose,
 		__entry->ways = ways;
 		__entry->share = share;
 		__entry->again = again;
+		__entry->compared = compared;
 		__entry->way = way;
 		__entry->try = try;
 	),
-	TP_printk("conn=%u node=%llu seq=%u class=%u ways=%u share=%u again=%u way=%u try=%u",
+	TP_printk("conn=%u node=%llu seq=%u class=%u ways=%u share=%u again=%u compared=%u way=%u try=%u",
 		  __entry->conn, __entry->node, __entry->seq, __entry->class, __entry->ways,
-		  __entry->share, __entry->again, __entry->way, __entry->try)
+		  __entry->share, __entry->again, __entry->compared, __entry->way, __entry->try)
 );
 
 TRACE_EVENT(efuse_learn,

@@ -7,7 +7,8 @@
  * Of CHOOSER_ROUND requests, or more when tries cost much, the first few are tries:
  * CHOOSER_TRIES on each way that is allowed, after one that is not timed, and a single one on
  * those that took more than twice as long as the quickest and would take too much of the
- * round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one counts.
+ * round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one counts:
+ * at once if it is quite another than before, otherwise little by little.
  * The other requests take the way that is likely to be the quickest. So each way is tried
  * in every round, the bad ones little.
  *
@@ -41,7 +42,7 @@
 #define CHOOSER_TRIES	5
 #define CHOOSER_SPARING	64U	/* requests to each that a try costs, */
 #define CHOOSER_LONGEST	20000U	/* up to so many in a round */
-#define CHOOSER_COMPARED 512U	/* of so many to the file one is the server's in the end */
+#define CHOOSER_STEADY	16	/* part of what differs a little that is believed at once */
 #define CHOOSER_CACHED	4U	/* shares in the page cache are of so many */
 #define CHOOSER_WHOLE	256U	/* shares that the policy has are of so many, */
 #define CHOOSER_MORE	8U	/* of which this is worth going on for */
@@ -78,6 +79,7 @@ struct chooser {
 	__u32 tries;		/* that are left in this round, */
 	__u32 left[CHOOSER_WAYS];	/* by way */
 	__u32 known;		/* so many of the next are what follows from the times */
+	__u32 compared;		/* as the last request had it */
 	__u32 best[CHOOSER_CACHED + 1];	/* the way, by the share in the page cache, */
 	__u32 sure;		/* or the only one, and one more; 0 if there are several */
 	__u32 again;		/* requests in this round of what was read before */
@@ -93,6 +95,7 @@ struct chooser_request {
 	__u32 ways;		/* that are allowed: 1 << enum chooser_way, with the server's */
 	__u32 share;		/* of it in the page cache, of CHOOSER_CACHED */
 	__u32 again;		/* it was read before: 0 or 1 */
+	__u32 compared;		/* of so many to the file one is the server's, 0 for none */
 	__u32 size;		/* its class, of CHOOSER_SIZES */
 };
 
@@ -118,7 +121,7 @@ static inline __u32 chooser_class(__u32 size, bool fills)
 }
 
 /* The middle one, of an even number the lower: who is disturbed now and then does not count. */
-static inline __u32 chooser_usual(const struct chooser_times *t)
+static inline __u32 chooser_middle(const struct chooser_times *t)
 {
 	for (__u32 i = 0; i < t->count; i++) {
 		__u32 below = 0, same = 0;
@@ -131,6 +134,17 @@ static inline __u32 chooser_usual(const struct chooser_times *t)
 			return t->ns[i] ? t->ns[i] : 1;
 	}
 	return 0;
+}
+
+/* As long as there are few times, and when they are not half or twice what they were: that. */
+static inline __u32 chooser_usual(const struct chooser_times *t)
+{
+	__u32 ns = chooser_middle(t);
+
+	if (t->count < CHOOSER_TRIES || ns / 2 > t->usual || ns < t->usual / 2)
+		return ns;
+	return ns > t->usual ? t->usual + (ns - t->usual) / CHOOSER_STEADY :
+			       t->usual - (t->usual - ns) / CHOOSER_STEADY;
 }
 
 /*
@@ -179,7 +193,7 @@ static inline __u32 chooser_whole(const struct chooser *c, __u32 way, __u32 shar
 {
 	__u32 ns = chooser_likely(c, way, share);
 
-	return ns && way == CHOOSER_FILE ? ns + chooser_least(c) / CHOOSER_COMPARED : ns;
+	return ns && way == CHOOSER_FILE && c->compared ? ns + chooser_least(c) / c->compared : ns;
 }
 
 static inline __u32 chooser_quickest(const struct chooser *c, __u32 share)
@@ -347,6 +361,7 @@ static noinline struct chooser_choice chooser_think(struct chooser *c,
 	struct chooser_choice choice = { .try = 0 };
 
 	c->judged = CHOOSER_JUDGED >> r.size;
+	c->compared = r.compared;
 	if (c->at >= c->length)
 		chooser_round(c);
 	else if (c->used >= c->judged && c->at >= CHOOSER_ROUND / 4)

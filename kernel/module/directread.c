@@ -14,6 +14,7 @@
 
 #include <linux/cred.h>
 #include <linux/ioprio.h>
+#include <linux/jhash.h>
 #include <linux/log2.h>
 #include <linux/magic.h>
 #include <linux/slab.h>
@@ -173,13 +174,41 @@ static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struc
 	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
 }
 
-bool efuse_is_servers_turn(struct efuse_turns *turns, u32 rarest)
+bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 every)
 {
-	u32 turn = atomic_fetch_inc(&turns->turn);
-	/* Sixteen at least between one power of two and the next. */
-	u32 every = clamp_t(u32, rounddown_pow_of_two(turn | 1) >> 4, EFUSE_DIRECT_TURN, rarest);
+	return (u32)atomic_fetch_inc(count) % every == 0 || !READ_ONCE(turns->compared);
+}
 
-	return turn % every == 0 || !READ_ONCE(turns->compared);
+/* Sixteen at least between one power of two and the next. */
+u32 efuse_direct_every(struct inode *inode)
+{
+	u32 turn = atomic_read(&get_fuse_inode(inode)->efuse.reads);
+
+	return clamp_t(u32, rounddown_pow_of_two(turn | 1) >> 4, EFUSE_DIRECT_TURN,
+		       EFUSE_DIRECT_RARE);
+}
+
+/*
+ * They are counted for all that opens the node, as long as that is the same file. Who finds
+ * another begins anew; what others count meanwhile, of the one or the other, is no matter.
+ */
+static void note_file(struct efuse_inode *ei, const struct inode *backing)
+{
+	u32 file = jhash_3words(backing->i_ino, backing->i_generation, backing->i_sb->s_dev, 0);
+
+	if (READ_ONCE(ei->file) == file)
+		return;
+	WRITE_ONCE(ei->file, file);
+	atomic_set(&ei->reads, 0);
+}
+
+static bool is_servers_turn(struct efuse_backing *b, struct inode *inode)
+{
+	struct efuse_inode *ei = &get_fuse_inode(inode)->efuse;
+
+	if (unlikely(!READ_ONCE(b->reads.compared)))
+		note_file(ei, file_inode(b->file));
+	return efuse_is_servers_turn(&b->reads, &ei->reads, efuse_direct_every(inode));
 }
 
 void efuse_direct_compared(struct fuse_file *ff, bool write)
@@ -256,7 +285,7 @@ bool efuse_direct_read(struct efuse_backing *b, struct fuse_io_args *ia, struct 
 {
 	ssize_t got = -EAGAIN;
 
-	if (!efuse_is_servers_turn(&b->reads, EFUSE_DIRECT_RARE))
+	if (!is_servers_turn(b, inode))
 		got = read_same(b, ia, inode);
 	if (got < 0)
 		return false;

@@ -127,6 +127,9 @@ struct efuse_inode {
 	bool changes;
 	/* as this, which it may unless it hands through what it is told. */
 	bool written;
+	/* READs by the server's file, and by which one. */
+	atomic_t reads;
+	u32 file;
 	/* Which way its contents are read, NULL for no choice so far. */
 	struct efuse_chooser *chooser;
 #endif

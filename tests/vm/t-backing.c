@@ -450,7 +450,7 @@ static void test_turns(void)
 	for (int i = 0; i < 2 * EFUSE_DIRECT_TURN + 1; i++) {
 		int who = reads_from(fd);
 
-		server += who == SERVER && i % EFUSE_DIRECT_TURN == 0;
+		server += who == SERVER;
 		file += who == FILE_SAID;
 	}
 	after = ask(EFUSE_DIRECT_ASK);
@@ -462,22 +462,34 @@ static void test_turns(void)
 	tap_ok("also when it is closed", ask(EFUSE_DIRECT_ASK).reads == after.reads);
 }
 
-/* As often between each power of two and the next, to the end of it. */
+/* How many of these READs of the node, opened as often, are the server's. */
+static int turns_in(int reads, int opens)
+{
+	order->reads = 0;
+	for (int i = 0; i < opens; i++) {
+		int fd = open_node(5, O_RDONLY);
+
+		for (int j = 0; j < reads / opens; j++)
+			reads_from(fd);
+		close(fd);
+	}
+	return (int)order->reads;
+}
+
+/*
+ * As often between each power of two and the next, to the end of it, of all that opens the
+ * node. A READ that is disturbed is the server's as well.
+ */
 static void test_rare_turns(void)
 {
-	int fd = open_node(0, O_RDONLY), early, later;
+	int early = turns_in(32 * EFUSE_DIRECT_TURN, 1), later = turns_in(32 * EFUSE_DIRECT_TURN, 1);
+	int opened;
 
-	order->reads = 0;
-	for (int i = 0; i < 32 * EFUSE_DIRECT_TURN; i++)
-		reads_from(fd);
-	early = (int)order->reads;
-	for (int i = 32 * EFUSE_DIRECT_TURN; i < 64 * EFUSE_DIRECT_TURN; i++)
-		reads_from(fd);
-	later = (int)order->reads - early;
-	/* A READ that is disturbed is the server's as well. */
 	tap_ok("turns of the first 2,048 READs", early >= 32 && early < 40);
 	tap_ok("fewer of as many later", later >= 16 && later < 24);
-	close(fd);
+	/* One in 256, and the first of each. */
+	opened = turns_in(64 * EFUSE_DIRECT_TURN, 16);
+	tap_ok("and of what is opened then", opened >= 16 + 15 && opened < 16 + 24);
 }
 
 static void test_sizes(void)
