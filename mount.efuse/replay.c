@@ -76,6 +76,8 @@ static bool follows(struct replay *r, struct traced *t, uint32_t seq)
 {
 	if (!seq) {
 		memset(t->class, 0, sizeof(t->class));
+		for (uint32_t i = 0; i < CHOOSER_CLASSES; i++)
+			chooser_begin(&t->class[i], i);
 		t->broken = false;
 	} else if (seq != t->next && !t->broken) {
 		t->broken = true;
@@ -95,14 +97,14 @@ static int choose(struct replay *r, const char *text)
 {
 	struct chooser_choice traced, choice;
 	struct chooser_request request;
-	uint32_t conn, seq, class;
+	uint32_t conn, seq, class, compared;
 	struct traced *t;
 	uint64_t node;
 
 	if (sscanf(text, "conn=%" SCNu32 " node=%" SCNu64 " seq=%" SCNu32 " class=%" SCNu32
 		   " ways=%" SCNu32 " share=%" SCNu32 " again=%" SCNu32 " compared=%" SCNu32
 		   " way=%" SCNu32 " try=%" SCNu32, &conn, &node, &seq, &class, &request.ways, &request.share,
-		   &request.again, &request.compared, &traced.way, &traced.try) != 10 ||
+		   &request.again, &compared, &traced.way, &traced.try) != 10 ||
 	    class >= CHOOSER_CLASSES || request.share > CHOOSER_CACHED ||
 	    request.ways >> CHOOSER_WAYS || !(request.ways & 1) || traced.way >= CHOOSER_WAYS)
 		return -EBADMSG;
@@ -111,7 +113,7 @@ static int choose(struct replay *r, const char *text)
 		return -ENOMEM;
 	if (!follows(r, t, seq))
 		return 0;
-	request.size = class % CHOOSER_SIZES;
+	t->class[class].compared = compared;
 	choice = chooser_choose(&t->class[class], request);
 	r->ways[traced.way]++;
 	if (choice.way == traced.way && choice.try == traced.try)

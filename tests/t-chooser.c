@@ -77,6 +77,7 @@ static bool had(const struct machine *m, unsigned int block)
 static void forget(struct chooser *c)
 {
 	memset(c, 0, sizeof(*c));
+	chooser_begin(c, 0);
 	memset(place, 0, sizeof(place));
 	memset(seen, 0, sizeof(seen));
 }
@@ -90,10 +91,13 @@ static struct outcome run(struct chooser *c, const struct machine *m, unsigned i
 		struct chooser_request r = {
 			.ways = m->ways, .again = seen[block],
 			.share = draw(100) < m->cached ? CHOOSER_CACHED : 0,
-			.compared = COMPARED,
 		};
-		struct chooser_choice choice = chooser_choose(c, r);
-		bool well = choice.way == CHOOSER_POLICY ? had(m, block) : r.share;
+		struct chooser_choice choice;
+		bool well;
+
+		c->compared = COMPARED;
+		choice = chooser_choose(c, r);
+		well = choice.way == CHOOSER_POLICY ? had(m, block) : r.share;
 
 		seen[block] = true;
 		ns = choice.try ? take(m, choice.way, well) : take_whole(m, choice.way, well);

@@ -73,6 +73,8 @@ static struct efuse_chooser *chooser_of(struct efuse_inode *ei)
 	if (!c)
 		return NULL;
 	spin_lock_init(&c->lock);
+	for (u32 class = 0; class < CHOOSER_CLASSES; class++)
+		chooser_begin(&c->class[class], class);
 	old = cmpxchg(&ei->chooser, NULL, c);
 	if (!old)
 		return c;
@@ -123,15 +125,15 @@ static __always_inline void decide(struct efuse_chooser *c, struct fuse_io_args 
 	struct efuse_choice *choice = &ia->read.choice;
 	/* A policy does not come to have what is in the page cache. */
 	struct chooser_request r = {
-		.ways = ways, .share = share, .size = class % CHOOSER_SIZES,
+		.ways = ways, .share = share,
 		.again = ia->io ? was_seen(c, ia->read.in.offset) : 0,
-		.compared = efuse_direct_every(inode),
 	};
 	struct chooser_choice chosen = chooser_choose(&c->class[class], r);
 
 	if (trace_efuse_choose_enabled())
 		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
-				   ways, share, r.again, r.compared, chosen.way, chosen.try);
+				   ways, share, r.again, c->class[class].compared, chosen.way,
+				   chosen.try);
 	c->seq++;
 	choice->state = EFUSE_CHOICE_MADE;
 	choice->way = chosen.way;
@@ -173,6 +175,8 @@ void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 	if (b)
 		share = efuse_direct_share(b, ia->read.in.offset, ia->read.in.size);
 	spin_lock(&c->lock);
+	if (chooser_thinks(&c->class[class], ways))
+		c->class[class].compared = efuse_direct_every(inode);
 	decide(c, ia, inode, class, ways, share);
 	spin_unlock(&c->lock);
 	if (ia->read.choice.began)
@@ -190,7 +194,7 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 	    unlikely(READ_ONCE(choose_random)))
 		return false;
 	spin_lock(&c->lock);
-	/* If another was here, how much is in the page cache has to be known after all. */
+	/* If another was here, how much is in the page cache has to be known after all, and more. */
 	sure = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
 	if (sure)
 		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);

@@ -71,7 +71,7 @@ struct chooser_times {
 	__u32 usual;		/* what they come to, 0 for unknown */
 };
 
-/* Of one file and one class of sizes. All zero at first. */
+/* Of one file and one class of sizes. */
 struct chooser {
 	struct chooser_times times[CHOOSER_WAYS][CHOOSER_KINDS];
 	__u32 at, length;	/* in the round, and how long that is */
@@ -79,7 +79,11 @@ struct chooser {
 	__u32 tries;		/* that are left in this round, */
 	__u32 left[CHOOSER_WAYS];	/* by way */
 	__u32 known;		/* so many of the next are what follows from the times */
-	__u32 compared;		/* as the last request had it */
+	/*
+	 * Of so many to the file one is the server's, 0 for none: whoever asks has this set
+	 * before it calls chooser_choose(), where chooser_thinks().
+	 */
+	__u32 compared;
 	__u32 best[CHOOSER_CACHED + 1];	/* the way, by the share in the page cache, */
 	__u32 sure;		/* or the only one, and one more; 0 if there are several */
 	__u32 again;		/* requests in this round of what was read before */
@@ -95,8 +99,6 @@ struct chooser_request {
 	__u32 ways;		/* that are allowed: 1 << enum chooser_way, with the server's */
 	__u32 share;		/* of it in the page cache, of CHOOSER_CACHED */
 	__u32 again;		/* it was read before: 0 or 1 */
-	__u32 compared;		/* of so many to the file one is the server's, 0 for none */
-	__u32 size;		/* its class, of CHOOSER_SIZES */
 };
 
 /* What comes of it. */
@@ -118,6 +120,12 @@ static inline __u32 chooser_class(__u32 size, bool fills)
 	for (__u32 most = 4096; size > most && class < CHOOSER_SIZES - 1; most *= 4)
 		class++;
 	return fills ? class + CHOOSER_SIZES : class;
+}
+
+/* Nothing is known of requests of that class; all else is zero. */
+static inline void chooser_begin(struct chooser *c, __u32 class)
+{
+	c->judged = CHOOSER_JUDGED >> class % CHOOSER_SIZES;
 }
 
 /* The middle one, of an even number the lower: who is disturbed now and then does not count. */
@@ -360,8 +368,6 @@ static noinline struct chooser_choice chooser_think(struct chooser *c,
 {
 	struct chooser_choice choice = { .try = 0 };
 
-	c->judged = CHOOSER_JUDGED >> r.size;
-	c->compared = r.compared;
 	if (c->at >= c->length)
 		chooser_round(c);
 	else if (c->used >= c->judged && c->at >= CHOOSER_ROUND / 4)
@@ -381,12 +387,18 @@ static inline bool chooser_is_sure(const struct chooser *c, __u32 way)
 	return c->known && c->sure == way + 1;
 }
 
+/* Whether a request with these ways does not just follow from the one before. */
+static inline bool chooser_thinks(const struct chooser *c, __u32 ways)
+{
+	return !c->known || c->ways != ways;
+}
+
 static inline struct chooser_choice chooser_choose(struct chooser *c,
 						   struct chooser_request r)
 {
 	struct chooser_choice choice = { .way = c->best[r.share] };
 
-	if (__builtin_expect(!c->known || c->ways != r.ways, 0))
+	if (__builtin_expect(chooser_thinks(c, r.ways), 0))
 		choice = chooser_think(c, r);
 	else
 		c->known--;
