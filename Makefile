@@ -304,7 +304,7 @@ VM_DEBUG = VM_KERNEL='$(abspath $(DEBUG_KDIR))/arch/x86/boot/bzImage' VM_DIR='$(
 	VM_KO='$(abspath $(O))/vm/debug-module/kernel/efuse.ko' VM_MEMORY=3G VM_SECONDS=$(or $(VM_SECONDS),2400) VM_TESTS='$(or $(VM_TESTS),t-*)'
 
 # Everything takes ten times as long there: all the tests, and less of each.
-DEBUG_ENV := TEST_SECONDS=1200 DIFFER_OPS=100 EXERCISE_OPS=60 LATE_MS=10000 HOLD_SECONDS=5 FUZZ_CALLS=50000 STORM_SECONDS=60
+DEBUG_ENV := TEST_SECONDS=1200 DIFFER_OPS=100 DATA_OPS=400 EXERCISE_OPS=60 LATE_MS=10000 HOLD_SECONDS=5 FUZZ_CALLS=50000 STORM_SECONDS=60
 
 debug-kernel:
 	$(Q)nice -n 10 tests/vm/debug-kernel.sh '$(LINUX_SRC)' $(O)/vm

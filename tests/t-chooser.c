@@ -12,7 +12,6 @@
 
 #define ALL	(1U << CHOOSER_SERVER | 1U << CHOOSER_POLICY | 1U << CHOOSER_FILE)
 #define BLOCKS	2048
-#define COMPARED 512	/* of so many to the file one is the server's */
 
 /* What a machine is like. */
 struct machine {
@@ -30,6 +29,7 @@ struct outcome {
 };
 
 static int tests, failures;
+static unsigned int compared = 512;	/* of so many to the file one is the server's */
 static unsigned int place[BLOCKS];	/* which block the policy has in each of its places */
 static bool seen[BLOCKS];
 
@@ -59,7 +59,7 @@ static unsigned int take(const struct machine *m, unsigned int way, bool well)
 /* Of those to the file the server has some, which are not timed. */
 static unsigned int take_whole(const struct machine *m, unsigned int way, bool well)
 {
-	if (way == CHOOSER_FILE && !draw(COMPARED))
+	if (way == CHOOSER_FILE && !draw(compared))
 		way = CHOOSER_SERVER;
 	return take(m, way, well);
 }
@@ -95,7 +95,7 @@ static struct outcome run(struct chooser *c, const struct machine *m, unsigned i
 		struct chooser_choice choice;
 		bool well;
 
-		c->compared = COMPARED;
+		c->compared = compared;
 		choice = chooser_choose(c, r);
 		well = choice.way == CHOOSER_POLICY ? had(m, block) : r.share;
 
@@ -199,6 +199,43 @@ static void test_learning(void)
 	check(o.taken[CHOOSER_POLICY] < 15 * CHOOSER_ROUND, "one that cannot is left alone");
 }
 
+/* What the server has of the file's counts. */
+static void test_compared(void)
+{
+	const struct machine m = {
+		.ways = ALL, .cached = 100, .room = BLOCKS,
+		.ns = { { 3000000, 3000000 }, { 60000, 50000 }, { 24000, 24000 } },
+	};
+	struct chooser c;
+	struct outcome o;
+
+	forget(&c);
+	compared = 64;
+	run(&c, &m, 300 * CHOOSER_ROUND);
+	o = run(&c, &m, 100 * CHOOSER_ROUND);
+	check(o.taken[CHOOSER_POLICY] > 95 * CHOOSER_ROUND, "a file that is compared often is left");
+	compared = 512;
+	run(&c, &m, 300 * CHOOSER_ROUND);
+	o = run(&c, &m, 100 * CHOOSER_ROUND);
+	check(o.taken[CHOOSER_FILE] > 95 * CHOOSER_ROUND, "and taken when that becomes rare");
+}
+
+/* Times that are up to twice as long hide a difference of a sixth from who sees but five. */
+static void test_noise(void)
+{
+	const struct machine m = {
+		.ways = ALL, .cached = 100, .room = BLOCKS, .noise = 100,
+		.ns = { { 60000, 60000 }, { 15000, 10000 }, { 12000, 12000 } },
+	};
+	struct chooser c;
+	struct outcome o;
+
+	forget(&c);
+	run(&c, &m, 100 * CHOOSER_ROUND);
+	o = run(&c, &m, 1000 * CHOOSER_ROUND);
+	check(o.taken[CHOOSER_POLICY] > 900 * CHOOSER_ROUND, "what is quicker is found in noise");
+}
+
 /* In the long run, against each way alone. */
 static void loses_nothing(const char *what, const struct machine *m)
 {
@@ -258,6 +295,8 @@ int main(void)
 	test_change();
 	test_share();
 	test_learning();
+	test_compared();
+	test_noise();
 	test_machines();
 	check(chooser_class(1, false) == 0 && chooser_class(4096, false) == 0 &&
 	      chooser_class(4097, false) == 1 && chooser_class(1 << 20, false) == 4 &&

@@ -55,6 +55,13 @@ says "the slow way, both files" 1 '; 2 do not follow'
 sed 's/seq=5 \(.*\)try=1/seq=5 \1try=0/' "$T/good" > "$T/untried"
 replay "$T/untried"
 says "a try that was none" 1 'decision 5: way 2 was taken, 2 as a try follows'
+# As often as the program's own turn comes, its file is no quicker.
+sed 's/compared=64/compared=1/' "$T/good" > "$T/costly"
+replay "$T/costly"
+says "a file that is always compared" 1 'way 2 was taken, 0 follows$'
+sed '/seq=1[34] /s/way=2/way=0/; s/compared=64/compared=1/' "$T/good" > "$T/costly"
+replay "$T/costly"
+says "and is left for that" 0 '; 0 do not follow$'
 sed '/node=7 seq=9 /d' "$T/good" > "$T/hole"
 replay "$T/hole"
 says "a missing event" 1 'events of 1 file are missing; trace from before'

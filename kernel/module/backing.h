@@ -53,6 +53,7 @@ struct efuse_backing {
 
 	struct efuse_turns reads;
 	struct efuse_turns writes;
+	bool noted;		/* the node's READs are counted as this file's */
 	atomic_t nwrites;
 	atomic_t misses;	/* requests since it was last the same as the node */
 };
@@ -78,9 +79,9 @@ void efuse_range_end(struct efuse_range *r);
 
 /*
  * Whether a request is the server's: the first of what is open is, and all that begin before
- * that one is answered, so that nothing is ever done that was never compared, and then one in
- * every; count counts them.
+ * that one is answered, so that nothing is ever done that was never compared, and then about
+ * one in 1 << bits; count counts them.
  */
-bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 every);
+bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 bits);
 
 #endif /* _FS_FUSE_EFUSE_BACKING_H */

@@ -175,8 +175,9 @@ void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 	if (b)
 		share = efuse_direct_share(b, ia->read.in.offset, ia->read.in.size);
 	spin_lock(&c->lock);
+	/* Reckoned as if all had gone to the file: otherwise none might ever, at first. */
 	if (chooser_thinks(&c->class[class], ways))
-		c->class[class].compared = efuse_direct_every(inode);
+		c->class[class].compared = efuse_direct_every(inode, c->seq);
 	decide(c, ia, inode, class, ways, share);
 	spin_unlock(&c->lock);
 	if (ia->read.choice.began)

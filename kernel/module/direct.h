@@ -42,8 +42,11 @@ void efuse_direct_put(struct efuse_backing *b);
  */
 void efuse_direct_compared(struct fuse_file *ff, bool write);
 
-/* One in so many READs of the inode by that file is the server's. */
-u32 efuse_direct_every(struct inode *inode);
+/*
+ * About one in so many READs of the inode from its file is the server's: after those that went
+ * there, or after so many, if these are more.
+ */
+u32 efuse_direct_every(struct inode *inode, u32 reads);
 
 /* How much of the range is in the page cache, about, of CHOOSER_CACHED. Does not sleep. */
 u32 efuse_direct_share(const struct efuse_backing *b, loff_t pos, u32 size);

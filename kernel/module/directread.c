@@ -13,6 +13,7 @@
 #include "direct.h"
 
 #include <linux/cred.h>
+#include <linux/hash.h>
 #include <linux/ioprio.h>
 #include <linux/jhash.h>
 #include <linux/log2.h>
@@ -174,27 +175,37 @@ static ssize_t read_same(struct efuse_backing *b, struct fuse_io_args *ia, struc
 	return ret < 0 || is_same(b, inode) ? ret : -EAGAIN;
 }
 
-bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 every)
+/*
+ * Evenly, but in step with nobody: where requests come in turn from several that are open,
+ * or as many from each, all would otherwise be of the same one, or of the same place.
+ */
+bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 bits)
 {
-	return (u32)atomic_fetch_inc(count) % every == 0 || !READ_ONCE(turns->compared);
+	return !hash_32(atomic_fetch_inc(count), bits) || !READ_ONCE(turns->compared);
 }
 
 /* Sixteen at least between one power of two and the next. */
-u32 efuse_direct_every(struct inode *inode)
+static u32 turn_bits(u32 reads)
 {
-	u32 turn = atomic_read(&get_fuse_inode(inode)->efuse.reads);
+	return clamp(fls(reads) - 5, ilog2(EFUSE_DIRECT_TURN), ilog2(EFUSE_DIRECT_RARE));
+}
 
-	return clamp_t(u32, rounddown_pow_of_two(turn | 1) >> 4, EFUSE_DIRECT_TURN,
-		       EFUSE_DIRECT_RARE);
+u32 efuse_direct_every(struct inode *inode, u32 reads)
+{
+	u32 from_file = atomic_read(&get_fuse_inode(inode)->efuse.reads);
+
+	return 1U << turn_bits(max(from_file, reads));
 }
 
 /*
  * They are counted for all that opens the node, as long as that is the same file. Who finds
  * another begins anew; what others count meanwhile, of the one or the other, is no matter.
+ * The address tells files apart that have the same number, as copies of a subvolume do.
  */
 static void note_file(struct efuse_inode *ei, const struct inode *backing)
 {
-	u32 file = jhash_3words(backing->i_ino, backing->i_generation, backing->i_sb->s_dev, 0);
+	u32 file = jhash_3words(hash_ptr(backing, 32), hash_64(backing->i_ino, 32),
+				backing->i_generation, backing->i_sb->s_dev);
 
 	if (READ_ONCE(ei->file) == file)
 		return;
@@ -206,9 +217,11 @@ static bool is_servers_turn(struct efuse_backing *b, struct inode *inode)
 {
 	struct efuse_inode *ei = &get_fuse_inode(inode)->efuse;
 
-	if (unlikely(!READ_ONCE(b->reads.compared)))
+	if (unlikely(!READ_ONCE(b->noted))) {
 		note_file(ei, file_inode(b->file));
-	return efuse_is_servers_turn(&b->reads, &ei->reads, efuse_direct_every(inode));
+		WRITE_ONCE(b->noted, true);
+	}
+	return efuse_is_servers_turn(&b->reads, &ei->reads, turn_bits(atomic_read(&ei->reads)));
 }
 
 void efuse_direct_compared(struct fuse_file *ff, bool write)

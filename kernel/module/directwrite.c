@@ -125,7 +125,7 @@ bool efuse_direct_write(struct efuse_backing *b, struct fuse_io_args *ia, ssize_
 {
 	ssize_t got;
 
-	if (efuse_is_servers_turn(&b->writes, &b->nwrites, EFUSE_DIRECT_TURN))
+	if (efuse_is_servers_turn(&b->writes, &b->nwrites, ilog2(EFUSE_DIRECT_TURN)))
 		return false;
 	got = write_range(b, ia);
 	if (got <= 0)

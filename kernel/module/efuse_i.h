@@ -88,10 +88,10 @@ struct efuse_req {
 	/* Where it is, or NULL if it is on the device, and in which slot. */
 	struct efuse_ring *ring;
 	u16 slot;
-	/* Where the thread runs that was woken for it, or EFUSE_WOKE_*. */
-	s16 cpu;
 	/* Nobody waits for it: it is counted as a need from the start. */
 	bool counted;
+	/* Where the thread runs that was woken for it, or EFUSE_WOKE_*. */
+	s32 cpu;
 #endif
 };
 

@@ -71,9 +71,7 @@ struct efuse_sleeper {
 /* Who was woken, or need not be: a thread on a core, or one of these. */
 #define EFUSE_WOKE_NONE		(-1)	/* nobody sleeps there */
 #define EFUSE_WOKE_RUNNABLE	(-2)	/* one that waits for this core */
-#define EFUSE_WOKE_AWAY		S16_MAX	/* one that has it already, on another core */
-
-static_assert(NR_CPUS <= EFUSE_WOKE_AWAY);
+#define EFUSE_WOKE_AWAY		INT_MAX	/* one that has it already, on another core */
 
 struct efuse_ring {
 	struct efuse_rings *rings;

@@ -96,7 +96,7 @@ static int wake_locked(struct efuse_ring *ring, bool here)
 /* It has not come to the request yet: where it is, or that it waits for this core. */
 static int cpu_or_runnable(unsigned int cpu)
 {
-	return cpu == smp_processor_id() ? EFUSE_WOKE_RUNNABLE : cpu & S16_MAX;
+	return cpu == smp_processor_id() ? EFUSE_WOKE_RUNNABLE : cpu & INT_MAX;
 }
 
 int efuse_ring_tell_locked(struct efuse_ring *ring, bool here)

@@ -454,8 +454,8 @@ static void test_turns(void)
 		file += who == FILE_SAID;
 	}
 	after = ask(EFUSE_DIRECT_ASK);
-	tap_ok("the server has its turns", server == 3 && order->reads == 3);
-	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN - 2);
+	tap_ok("the server has its turns", server >= 2 && server <= 4 && (int)order->reads == server);
+	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN + 1 - server);
 	tap_ok("they are counted", after.reads - before.reads == (uint64_t)file &&
 	       after.bytes - before.bytes == (uint64_t)file * BLOCK);
 	close(fd);
@@ -483,13 +483,19 @@ static int turns_in(int reads, int opens)
 static void test_rare_turns(void)
 {
 	int early = turns_in(32 * EFUSE_DIRECT_TURN, 1), later = turns_in(32 * EFUSE_DIRECT_TURN, 1);
-	int opened;
+	int opened = turns_in(64 * EFUSE_DIRECT_TURN, 16), fd, other;
 
-	tap_ok("turns of the first 2,048 READs", early >= 32 && early < 40);
-	tap_ok("fewer of as many later", later >= 16 && later < 24);
+	tap_ok("turns of the first 2,048 READs", early >= 30 && early < 40);
+	tap_ok("fewer of as many later", later >= 14 && later < 24);
 	/* One in 256, and the first of each. */
-	opened = turns_in(64 * EFUSE_DIRECT_TURN, 16);
-	tap_ok("and of what is opened then", opened >= 16 + 15 && opened < 16 + 24);
+	tap_ok("and of what is opened then", opened >= 16 + 14 && opened < 16 + 24);
+
+	if (rename(BACKING, BACK "/former") || (fd = make_backing()) < 0)
+		return tap_ok("another file", false);
+	other = turns_in(32 * EFUSE_DIRECT_TURN, 1);
+	tap_ok("as many of another file as of the first", other >= 30 && other < 40);
+	close(fd);
+	rename(BACK "/former", BACKING);
 }
 
 static void test_sizes(void)
@@ -753,12 +759,12 @@ static void test_write_turns(void)
 	for (int i = 0; i < 2 * EFUSE_DIRECT_TURN + 1; i++) {
 		int who = writes_at(fd, i % 7 * BLOCK, 0);
 
-		server += who == SERVER && i % EFUSE_DIRECT_TURN == 0;
+		server += who == SERVER;
 		file += who == FILE_SAID;
 	}
 	after = ask(EFUSE_DIRECT_ASK);
-	tap_ok("the server has its turns", server == 3);
-	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN - 2);
+	tap_ok("the server has its turns", server >= 2 && server <= 4);
+	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN + 1 - server);
 	tap_ok("they are counted", after.writes - before.writes == (uint64_t)file);
 	close(fd);
 	tap_ok("also when it is closed", ask(EFUSE_DIRECT_ASK).writes == after.writes);

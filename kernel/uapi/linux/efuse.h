@@ -163,9 +163,9 @@
  *   EEXIST     it is held for another node as well: the server can not be handing it through
  *   EMFILE     EFUSE_DIRECT_MAX files are held
  *
- * The first READ of what is open, and one in EFUSE_DIRECT_TURN of the node, go to the server
- * nevertheless, so that the caller can go on comparing; after 2,048 of the node by the same
- * file fewer, by and by one in EFUSE_DIRECT_RARE. All go there
+ * The first READ of what is open, and about one in EFUSE_DIRECT_TURN of the node, go to the
+ * server nevertheless, so that the caller can go on comparing; after 2,048 of the node from the
+ * same file fewer, by and by one in EFUSE_DIRECT_RARE. All go there
  * - once the node was open for writing, was created, or had a SETATTR or IOCTL through this
  *   mount, or a notification said that its contents changed, as long as the driver knows
  *   it: a server may keep for itself what it has been told;
@@ -187,7 +187,7 @@
  * are the file's again. READs and WRITEs go to the server meanwhile.
  *
  * As of READs, so of WRITEs the first of what is open, all until that is answered, and
- * then one in EFUSE_DIRECT_TURN of what is open go to the server. All do
+ * then about one in EFUSE_DIRECT_TURN of what is open go to the server. All do
  * - if the file is not open for writing, if it or what is open has O_APPEND, O_SYNC or
  *   O_DSYNC, or is on what is mounted so, and if the file is set-user-id or set-group-id;
  * - if they are asynchronous, or would go beyond the RLIMIT_FSIZE that the caller had
@@ -357,7 +357,7 @@ _Static_assert(sizeof(struct efuse_ring_daemon) == 64, "struct efuse_ring_daemon
 #define EFUSE_ENTER_WOKEN	4
 
 #define EFUSE_DIRECT_MAX	1024		/* files of a connection */
-#define EFUSE_DIRECT_TURN	64		/* of so many requests one is the server's, */
+#define EFUSE_DIRECT_TURN	64		/* of about so many requests one is the server's, */
 #define EFUSE_DIRECT_RARE	512		/* of READs later one of so many */
 
 enum efuse_direct_what {
