@@ -195,7 +195,7 @@ bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 	    unlikely(READ_ONCE(choose_random)))
 		return false;
 	spin_lock(&c->lock);
-	/* If another was here, how much is in the page cache has to be known after all, and more. */
+	/* If another was here, what is in the page cache has to be known after all, and more. */
 	sure = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
 	if (sure)
 		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
