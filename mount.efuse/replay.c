@@ -103,8 +103,8 @@ static int choose(struct replay *r, const char *text)
 
 	if (sscanf(text, "conn=%" SCNu32 " node=%" SCNu64 " seq=%" SCNu32 " class=%" SCNu32
 		   " ways=%" SCNu32 " share=%" SCNu32 " again=%" SCNu32 " compared=%" SCNu32
-		   " way=%" SCNu32 " try=%" SCNu32, &conn, &node, &seq, &class, &request.ways, &request.share,
-		   &request.again, &compared, &traced.way, &traced.try) != 10 ||
+		   " way=%" SCNu32 " try=%" SCNu32, &conn, &node, &seq, &class, &request.ways,
+		   &request.share, &request.again, &compared, &traced.way, &traced.try) != 10 ||
 	    class >= CHOOSER_CLASSES || request.share > CHOOSER_CACHED ||
 	    request.ways >> CHOOSER_WAYS || !(request.ways & 1) || traced.way >= CHOOSER_WAYS)
 		return -EBADMSG;

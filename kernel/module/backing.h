@@ -53,8 +53,8 @@ struct efuse_backing {
 
 	struct efuse_turns reads;
 	struct efuse_turns writes;
-	bool noted;		/* the node's READs are counted as this file's */
-	atomic_t nwrites;
+	bool noted;		/* the node's READs are counted as this file's; */
+	atomic_t nwrites;	/* WRITEs are by what is open */
 	atomic_t misses;	/* requests since it was last the same as the node */
 };
 

@@ -44,7 +44,7 @@ void efuse_direct_compared(struct fuse_file *ff, bool write);
 
 /*
  * About one in so many READs of the inode from its file is the server's: after those that went
- * there, or after so many, if these are more.
+ * there, or after so many, if these are more. Does not sleep.
  */
 u32 efuse_direct_every(struct inode *inode, u32 reads);
 

@@ -440,9 +440,16 @@ static void test_before(void)
 	tap_ok("it is let go of", !ask(EFUSE_DIRECT_ASK).files);
 }
 
+/* Of the first 129 requests: about one in 64, of which the driver says no more; always these. */
+static bool is_turn(int i)
+{
+	return i == 0 || i == 55;
+}
+
 static void test_turns(void)
 {
-	int fd = open_node(0, O_RDONLY), server = 0, file = 0;
+	/* Nobody has read this one. */
+	int fd = open_node(8, O_RDONLY), server = 0, file = 0;
 	struct efuse_direct before = ask(EFUSE_DIRECT_ON), after;
 
 	tap_ok("it is on", before.state == EFUSE_DIRECT_ON);
@@ -450,12 +457,12 @@ static void test_turns(void)
 	for (int i = 0; i < 2 * EFUSE_DIRECT_TURN + 1; i++) {
 		int who = reads_from(fd);
 
-		server += who == SERVER;
+		server += who == SERVER && is_turn(i);
 		file += who == FILE_SAID;
 	}
 	after = ask(EFUSE_DIRECT_ASK);
-	tap_ok("the server has its turns", server >= 2 && server <= 4 && (int)order->reads == server);
-	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN + 1 - server);
+	tap_ok("the server has its turns", server == 2 && order->reads == 2);
+	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN - 1);
 	tap_ok("they are counted", after.reads - before.reads == (uint64_t)file &&
 	       after.bytes - before.bytes == (uint64_t)file * BLOCK);
 	close(fd);
@@ -485,15 +492,15 @@ static void test_rare_turns(void)
 	int early = turns_in(32 * EFUSE_DIRECT_TURN, 1), later = turns_in(32 * EFUSE_DIRECT_TURN, 1);
 	int opened = turns_in(64 * EFUSE_DIRECT_TURN, 16), fd, other;
 
-	tap_ok("turns of the first 2,048 READs", early >= 30 && early < 40);
-	tap_ok("fewer of as many later", later >= 14 && later < 24);
+	tap_ok("turns of the first 2,048 READs", early >= 33 && early < 40);
+	tap_ok("fewer of as many later", later >= 17 && later < 24);
 	/* One in 256, and the first of each. */
-	tap_ok("and of what is opened then", opened >= 16 + 14 && opened < 16 + 24);
+	tap_ok("and of what is opened then", opened >= 16 + 17 && opened < 16 + 24);
 
 	if (rename(BACKING, BACK "/former") || (fd = make_backing()) < 0)
 		return tap_ok("another file", false);
 	other = turns_in(32 * EFUSE_DIRECT_TURN, 1);
-	tap_ok("as many of another file as of the first", other >= 30 && other < 40);
+	tap_ok("as many of another file as of the first", other >= 33 && other < 40);
 	close(fd);
 	rename(BACK "/former", BACKING);
 }
@@ -759,12 +766,12 @@ static void test_write_turns(void)
 	for (int i = 0; i < 2 * EFUSE_DIRECT_TURN + 1; i++) {
 		int who = writes_at(fd, i % 7 * BLOCK, 0);
 
-		server += who == SERVER;
+		server += who == SERVER && is_turn(i);
 		file += who == FILE_SAID;
 	}
 	after = ask(EFUSE_DIRECT_ASK);
-	tap_ok("the server has its turns", server >= 2 && server <= 4);
-	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN + 1 - server);
+	tap_ok("the server has its turns", server == 2);
+	tap_ok("the others are the file's", file == 2 * EFUSE_DIRECT_TURN - 1);
 	tap_ok("they are counted", after.writes - before.writes == (uint64_t)file);
 	close(fd);
 	tap_ok("also when it is closed", ask(EFUSE_DIRECT_ASK).writes == after.writes);
