@@ -61,6 +61,30 @@ exec 3<&-
 umount /mnt/a
 for i in $FILES; do random "/tmp/back/f$i" 163; done
 
+# Attributes that hold for long: what a read changes is the access time, if that.
+blocks() { dd bs=4096 "count=$1" <&3 2>/dev/null > /tmp/blocks; }
+accessed() { stat -c %x "$1/f2"; }
+ok "attributes that hold for long" direct --timeout=1000
+all_same
+ok "are no matter" state on
+exec 3< /mnt/a/f2
+blocks 4
+accessed /mnt/a > /dev/null
+if count_sent efuse; then
+	ok "reads that change no access time" asks blocks 8
+	turns=$asked
+	ok "have none asked for" asked_for 3 accessed /mnt/a
+	ok "but $turns of them were the file system's" [ "$asked" -le "$turns" ]
+fi
+mount -o remount,strictatime /tmp/back
+sleep 0.1
+ok "reads that change it" blocks 8
+ok "are seen" is "$(accessed /mnt/a)" "$(accessed /tmp/back)"
+ok "without a difference" state on
+exec 3<&-
+mount -o remount,noatime /tmp/back
+ok "unmounted as well" end
+
 ok "files for writing" direct
 for i in 1 2 3 4 5; do
 	exec 3<> /mnt/a/f1
