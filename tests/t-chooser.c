@@ -12,6 +12,7 @@
 
 #define ALL	(1U << CHOOSER_SERVER | 1U << CHOOSER_POLICY | 1U << CHOOSER_FILE)
 #define BLOCKS	2048
+#define WARM	2
 
 /* What a machine is like. */
 struct machine {
@@ -20,6 +21,7 @@ struct machine {
 	unsigned int room;	/* blocks that the policy can have */
 	unsigned int cached;	/* of 100 requests are in the page cache */
 	unsigned int noise;	/* a time is up to so many percent more */
+	unsigned int cold;	/* more nanoseconds for the first WARM that go another way */
 };
 
 /* What has come of it. */
@@ -54,6 +56,16 @@ static unsigned int take(const struct machine *m, unsigned int way, bool well)
 
 	/* One of fifty is disturbed. */
 	return ns + ns / 100 * draw(m->noise + 1) + (m->noise && !draw(50) ? ns * 20 : 0);
+}
+
+/* What there is to be remembered of a way, which the next on another make forgotten. */
+static unsigned int take_cold(const struct machine *m, unsigned int way)
+{
+	static unsigned int last, row;
+
+	row = way == last ? row + 1 : 0;
+	last = way;
+	return row < WARM ? m->cold : 0;
 }
 
 /* Of those to the file the server has some, which are not timed. */
@@ -101,6 +113,7 @@ static struct outcome run(struct chooser *c, const struct machine *m, unsigned i
 
 		seen[block] = true;
 		ns = choice.try ? take(m, choice.way, well) : take_whole(m, choice.way, well);
+		ns += take_cold(m, choice.way);
 		chooser_learn(c, choice.way, well, choice.try ? ns : 0);
 		o.ns += ns;
 		o.taken[choice.way]++;
@@ -129,16 +142,18 @@ static const struct machine cheap_file = {
 
 static void test_tries(void)
 {
+	struct machine m = cheap_file;
 	struct chooser c;
 	struct outcome o;
 
+	m.ns[CHOOSER_SERVER][0] = m.ns[CHOOSER_SERVER][1] = 200000;
 	forget(&c);
-	o = run(&c, &cheap_file, 1 + 2 * (CHOOSER_TRIES + 1));
+	o = run(&c, &m, 1 + 2 * (CHOOSER_TRIES + 1));
 	check(o.tries[0] == 1 && o.tries[1] == CHOOSER_TRIES && o.tries[2] == CHOOSER_TRIES,
 	      "each way is tried first");
-	o = run(&c, &cheap_file, CHOOSER_ROUND - 1 - 2 * (CHOOSER_TRIES + 1));
+	o = run(&c, &m, CHOOSER_ROUND - 1 - 2 * (CHOOSER_TRIES + 1));
 	check(o.taken[CHOOSER_FILE] == CHOOSER_ROUND - 1 - 2 * (CHOOSER_TRIES + 1), "then the quickest is taken");
-	o = run(&c, &cheap_file, CHOOSER_ROUND);
+	o = run(&c, &m, CHOOSER_ROUND);
 	check(o.tries[CHOOSER_SERVER] == 1 && o.tries[CHOOSER_FILE] == CHOOSER_TRIES,
 	      "what is much slower is tried once");
 }
@@ -162,6 +177,23 @@ static void test_change(void)
 	m.ways = 1U << CHOOSER_SERVER | 1U << CHOOSER_POLICY;
 	o = run(&c, &m, CHOOSER_ROUND);
 	check(!o.taken[CHOOSER_FILE], "one that is not allowed is not taken");
+}
+
+static void test_cold(void)
+{
+	struct machine m = {
+		.ways = ALL, .cached = 100, .room = BLOCKS, .cold = 14000,
+		.ns = { { 12000, 12000 }, { 40000, 40000 }, { 8000, 8000 } },
+	};
+	struct chooser c;
+	struct outcome o;
+
+	forget(&c);
+	run(&c, &m, 10 * CHOOSER_ROUND);
+	m.ns[CHOOSER_POLICY][CHOOSER_WELL] = 6000;
+	run(&c, &m, 10 * c.length);
+	o = run(&c, &m, c.length);
+	check(o.taken[CHOOSER_POLICY] > c.length * 9 / 10, "one that is slow only for whom it is seldom tried");
 }
 
 static void test_share(void)
@@ -266,23 +298,25 @@ static void test_machines(void)
 		struct machine m;
 	} all[] = {
 		{ "a file in the page cache", { ALL, { { 20000, 20000 }, { 21000, 7000 }, { 6000, 6000 } },
-			BLOCKS, 100, 20 } },
+			BLOCKS, 100, 20, 0 } },
 		{ "a file on a slow disk", { ALL, { { 900000, 20000 }, { 900000, 7000 }, { 880000, 6000 } },
-			BLOCKS, 10, 20 } },
+			BLOCKS, 10, 20, 0 } },
 		{ "a policy with little room", { ALL, { { 20000, 20000 }, { 24000, 7000 }, { 90000, 19000 } },
-			64, 50, 20 } },
+			64, 50, 20, 0 } },
 		{ "large requests", { ALL, { { 400000, 300000 }, { 900000, 500000 }, { 390000, 310000 } },
-			BLOCKS, 90, 20 } },
+			BLOCKS, 90, 20, 0 } },
 		{ "ways that are the same", { ALL, { { 20000, 20000 }, { 20000, 20000 }, { 20000, 20000 } },
-			BLOCKS, 50, 20 } },
+			BLOCKS, 50, 20, 0 } },
 		/* Undisturbed, for what is rare and takes long is most of what they take. */
 		{ "a server that is far", { ALL, { { 3000000, 3000000 }, { 60000, 15000 }, { 24000, 24000 } },
-			BLOCKS, 100, 0 } },
+			BLOCKS, 100, 0, 0 } },
 		{ "and a policy without room", { ALL, { { 3000000, 3000000 }, { 60000, 15000 },
-			{ 24000, 24000 } }, 0, 100, 0 } },
+			{ 24000, 24000 } }, 0, 100, 0, 0 } },
 		{ "and no file", { 3, { { 3000000, 3000000 }, { 3100000, 15000 }, { 0, 0 } },
-			BLOCKS, 100, 0 } },
-		{ "no file", { 3, { { 20000, 20000 }, { 22000, 6500 }, { 0, 0 } }, BLOCKS, 100, 20 } },
+			BLOCKS, 100, 0, 0 } },
+		{ "ways that are quicker the longer they are used", { ALL, { { 300000, 300000 },
+			{ 30000, 6000 }, { 8000, 8000 } }, BLOCKS, 100, 20, 14000 } },
+		{ "no file", { 3, { { 20000, 20000 }, { 22000, 6500 }, { 0, 0 } }, BLOCKS, 100, 20, 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -293,6 +327,7 @@ int main(void)
 {
 	test_tries();
 	test_change();
+	test_cold();
 	test_share();
 	test_learning();
 	test_compared();

@@ -5,10 +5,10 @@
  * about one size.
  *
  * Of CHOOSER_ROUND requests, or more when tries cost much, the first few are tries:
- * CHOOSER_TRIES on each way that is allowed, after one that is not timed, and a single one on
- * those that took more than twice as long as the quickest and would take too much of the
- * round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one counts:
- * at once if it is quite another than before, otherwise little by little.
+ * CHOOSER_TRIES on each way that is allowed, after one that is not timed, and a single timed
+ * one on those that took more than twice as long as the quickest and would take too much of
+ * the round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one
+ * counts: at once if it is quite another than before, otherwise little by little.
  * The other requests take the way that is likely to be the quickest. So each way is tried
  * in every round, the bad ones little.
  *
@@ -42,6 +42,9 @@
 #define CHOOSER_TRIES	5
 #define CHOOSER_SPARING	64U	/* requests to each that a try costs, */
 #define CHOOSER_LONGEST	20000U	/* up to so many in a round */
+#define CHOOSER_WARM	3U	/* requests before a single one, which is not timed cold then, */
+#define CHOOSER_NEAR	8U	/* where it takes less than so many times the quickest */
+#define CHOOSER_COLD	100000U	/* and nanoseconds, so that this makes a difference */
 #define CHOOSER_STEADY	16	/* part of what differs a little that is believed at once */
 #define CHOOSER_CACHED	4U	/* shares in the page cache are of so many */
 #define CHOOSER_WHOLE	256U	/* shares that the policy has are of so many, */
@@ -77,7 +80,8 @@ struct chooser {
 	__u32 at, length;	/* in the round, and how long that is */
 	__u32 ways;		/* that were allowed last */
 	__u32 tries;		/* that are left in this round, */
-	__u32 left[CHOOSER_WAYS];	/* by way */
+	__u32 left[CHOOSER_WAYS];	/* by way; */
+	__u32 single;		/* of these ways (1 << enum chooser_way) only the last is timed */
 	__u32 known;		/* so many of the next are what follows from the times */
 	/*
 	 * Of so many to the file one is the server's, 0 for none: whoever asks has this set
@@ -270,23 +274,35 @@ static inline __u32 chooser_best_price(const struct chooser *c)
 	return least;
 }
 
-/* How long the round is, so that one try of each way is CHOOSER_SPARING times worth it. */
+/*
+ * How many tries it takes to time a costly way once. What has not gone that way for a while
+ * is slow there for what the processor has forgotten of it: if that were all that is ever
+ * seen of it, it could be the quickest, and never be known to be.
+ */
+static inline __u32 chooser_for_one(__u32 price, __u32 least)
+{
+	return price && price < CHOOSER_COLD && price / CHOOSER_NEAR < least ?
+	       CHOOSER_WARM + 1 : 1;
+}
+
+/* How long the round is, so that one time of each way is CHOOSER_SPARING times worth it. */
 static inline __u32 chooser_length(const struct chooser *c, __u32 least)
 {
 	__u32 length = CHOOSER_ROUND;
 
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
-		__u32 times = least && c->ways >> way & 1 ? chooser_price(c, way) / least : 0;
+		__u32 price = chooser_price(c, way);
+		__u32 times = least && c->ways >> way & 1 ? price / least : 0;
 
 		times = times < CHOOSER_LONGEST ? times : CHOOSER_LONGEST;
-		length += times > 1 ? times * CHOOSER_SPARING : 0;
+		length += times > 1 ? times * CHOOSER_SPARING * chooser_for_one(price, least) : 0;
 	}
 	return length < CHOOSER_LONGEST ? length : CHOOSER_LONGEST;
 }
 
 /*
- * Tries of those ways, in this round, each but a single one after one that is not timed. As
- * long as nothing is known of the server, it is taken to cost much.
+ * Tries of those ways, in this round. As long as nothing is known of the server, it is taken
+ * to cost much.
  */
 static inline void chooser_plan(struct chooser *c, __u32 ways)
 {
@@ -297,15 +313,17 @@ static inline void chooser_plan(struct chooser *c, __u32 ways)
 	round = (__u64)c->length * least;
 	c->tries = 0;
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
-		__u64 price = chooser_price(c, way);
+		__u32 price = chooser_price(c, way);
 		bool costly = price ? price / 2 > least &&
-				      price * CHOOSER_TRIES * CHOOSER_SPARING > round :
+				      (__u64)price * CHOOSER_TRIES * CHOOSER_SPARING > round :
 				      way == CHOOSER_SERVER;
 
-		if (ways >> way & 1)
-			c->left[way] = costly ? 1 : CHOOSER_TRIES + 1;
-		else if (!(c->ways >> way & 1))
+		if (ways >> way & 1) {
+			c->left[way] = costly ? chooser_for_one(price, least) : CHOOSER_TRIES + 1;
+			c->single = (c->single & ~(1U << way)) | (__u32)costly << way;
+		} else if (!(c->ways >> way & 1)) {
 			c->left[way] = 0;
+		}
 		c->tries += c->left[way];
 	}
 }
@@ -338,12 +356,13 @@ static inline void chooser_allow(struct chooser *c, __u32 ways)
  */
 static inline struct chooser_choice chooser_try(struct chooser *c)
 {
-	__u32 way = 0;
+	__u32 way = 0, timed;
 
 	while (way < CHOOSER_WAYS - 1 && !c->left[way])
 		way++;
+	timed = c->single >> way & 1 ? 1 : CHOOSER_TRIES;
 	c->tries--;
-	return (struct chooser_choice){ .way = way, .try = c->left[way]-- <= CHOOSER_TRIES };
+	return (struct chooser_choice){ .way = way, .try = c->left[way]-- <= timed };
 }
 
 /* Which way is the quickest, and for how many requests that follows from what is known. */
