@@ -72,7 +72,7 @@ says "traced too late" 1 'events of 1 file are missing'
 : > "$T/empty"
 replay "$T/empty"
 says "nothing" 1 'no event efuse_choose in it; enable events/efuse'
-for bad in class=12 ways=2 ways=8 ways=9 share=5 way=3 class=x node=-; do
+for bad in class=18 ways=2 ways=8 ways=9 share=5 way=3 class=x node=-; do
 	choose 7 0 0 1 | sed "s/ ${bad%=*}=[0-9]*/ $bad/" > "$T/bad"
 	replay "$T/bad"
 	says "$bad" 1 'bad: line 1: no such event can be'

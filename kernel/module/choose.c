@@ -31,7 +31,8 @@ MODULE_PARM_DESC(choose_random, "Each READ goes any way that it can go, by chanc
  */
 static bool is_early(u32 count, u32 class)
 {
-	return count < CHOOSER_ROUND >> (class < CHOOSER_SIZES ? class : 0);
+	return count < CHOOSER_ROUND >>
+	       (class / CHOOSER_SIZES == CHOOSER_FILLS ? 0 : class % CHOOSER_SIZES);
 }
 
 #define SEEN_SHIFT	12	/* in blocks of 4 KiB */
@@ -41,10 +42,11 @@ static_assert((int)CHOOSER_WAYS == (int)EFUSE_PATHS);
 
 /* Of a file. */
 struct efuse_chooser {
-	spinlock_t lock;	/* of all below but early, which may be some off */
+	spinlock_t lock;	/* of all below but early, which may be some off, */
+	bool had_file;		/* and this: the last choice was with one */
 	u32 seq;		/* of its next event */
 	u32 early[CHOOSER_CLASSES];	/* requests before there is a choice */
-	struct chooser class[CHOOSER_CLASSES];
+	struct chooser *known[CHOOSER_WHERES];	/* of each size; NULL, and made when it is needed */
 	DECLARE_BITMAP(seen, SEEN_BITS);
 };
 
@@ -73,13 +75,43 @@ static struct efuse_chooser *chooser_of(struct efuse_inode *ei)
 	if (!c)
 		return NULL;
 	spin_lock_init(&c->lock);
-	for (u32 class = 0; class < CHOOSER_CLASSES; class++)
-		chooser_begin(&c->class[class], class);
 	old = cmpxchg(&ei->chooser, NULL, c);
 	if (!old)
 		return c;
 	kfree(c);
 	return old;
+}
+
+/* What is known of a class; NULL if nothing is. */
+static struct chooser *known_of(const struct efuse_chooser *c, u32 class)
+{
+	struct chooser *known = READ_ONCE(c->known[class / CHOOSER_SIZES]);
+
+	return known ? &known[class % CHOOSER_SIZES] : NULL;
+}
+
+/* As above, but NULL without memory. */
+static struct chooser *make_known(struct efuse_chooser *c, u32 class)
+{
+	struct chooser **at = &c->known[class / CHOOSER_SIZES], *known;
+
+	if (READ_ONCE(*at))
+		return known_of(c, class);
+	known = kcalloc(CHOOSER_SIZES, sizeof(*known), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!known)
+		return NULL;
+	for (u32 size = 0; size < CHOOSER_SIZES; size++)
+		chooser_begin(&known[size], size);
+	if (cmpxchg(at, NULL, known))
+		kfree(known);
+	return known_of(c, class);
+}
+
+void efuse_chooser_free(struct efuse_chooser *c)
+{
+	for (int where = 0; where < CHOOSER_WHERES; where++)
+		kfree(c->known[where]);
+	kfree(c);
 }
 
 static struct efuse_paths *paths_of(struct efuse_conn *conn)
@@ -118,9 +150,17 @@ static u32 was_seen(struct efuse_chooser *c, loff_t pos)
 	return __test_and_set_bit(((u64)pos >> SEEN_SHIFT) % SEEN_BITS, c->seen);
 }
 
+static enum chooser_where where(const struct fuse_io_args *ia, bool has_file)
+{
+	if (!ia->io)
+		return CHOOSER_FILLS;
+	return has_file ? CHOOSER_WITH_FILE : CHOOSER_NO_FILE;
+}
+
 /* Under the lock. */
-static __always_inline void decide(struct efuse_chooser *c, struct fuse_io_args *ia,
-				   struct inode *inode, u32 class, u32 ways, u32 share)
+static __always_inline void decide(struct efuse_chooser *c, struct chooser *known,
+				   struct fuse_io_args *ia, struct inode *inode, u32 class,
+				   u32 ways, u32 share)
 {
 	struct efuse_choice *choice = &ia->read.choice;
 	/* A policy does not come to have what is in the page cache. */
@@ -128,12 +168,11 @@ static __always_inline void decide(struct efuse_chooser *c, struct fuse_io_args 
 		.ways = ways, .share = share,
 		.again = ia->io ? was_seen(c, ia->read.in.offset) : 0,
 	};
-	struct chooser_choice chosen = chooser_choose(&c->class[class], r);
+	struct chooser_choice chosen = chooser_choose(known, r);
 
 	if (trace_efuse_choose_enabled())
 		trace_efuse_choose(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, class,
-				   ways, share, r.again, c->class[class].compared, chosen.way,
-				   chosen.try);
+				   ways, share, r.again, known->compared, chosen.way, chosen.try);
 	c->seq++;
 	choice->state = EFUSE_CHOICE_MADE;
 	choice->way = chosen.way;
@@ -158,11 +197,12 @@ static void choose_any(struct fuse_io_args *ia, u32 class, u32 ways)
 void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 		  struct efuse_backing *b)
 {
-	u32 class = chooser_class(ia->read.in.size, !ia->io);
+	u32 class = chooser_class(ia->read.in.size, where(ia, b));
 	struct efuse_chooser *c = chooser_of(&get_fuse_inode(inode)->efuse);
+	struct chooser *known = c ? make_known(c, class) : NULL;
 	u32 share = CHOOSER_CACHED;
 
-	if (!c)
+	if (!known)
 		return;
 	if (unlikely(READ_ONCE(choose_random))) {
 		choose_any(ia, class, ways);
@@ -174,11 +214,13 @@ void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 	}
 	if (b)
 		share = efuse_direct_share(b, ia->read.in.offset, ia->read.in.size);
+	if (READ_ONCE(c->had_file) != !!b)
+		WRITE_ONCE(c->had_file, b);
 	spin_lock(&c->lock);
 	/* Reckoned as if all had gone to the file: otherwise none might ever, at first. */
-	if (chooser_thinks(&c->class[class], ways))
-		c->class[class].compared = efuse_direct_every(inode, c->seq);
-	decide(c, ia, inode, class, ways, share);
+	if (chooser_thinks(known, ways))
+		known->compared = efuse_direct_every(inode, c->seq);
+	decide(c, known, ia, inode, class, ways, share);
 	spin_unlock(&c->lock);
 	if (ia->read.choice.began)
 		ia->read.choice.began = now() | 1;
@@ -186,19 +228,23 @@ void efuse_choose(struct fuse_io_args *ia, struct inode *inode, u32 ways,
 
 bool efuse_choose_policy(struct fuse_io_args *ia, struct inode *inode)
 {
-	u32 class = chooser_class(ia->read.in.size, !ia->io);
 	struct efuse_chooser *c = READ_ONCE(get_fuse_inode(inode)->efuse.chooser);
+	struct chooser *known;
 	bool sure;
+	u32 class;
 
+	if (!c || unlikely(READ_ONCE(choose_random)))
+		return false;
+	class = chooser_class(ia->read.in.size, where(ia, READ_ONCE(c->had_file)));
+	known = known_of(c, class);
 	/* What is found here is looked at again under the lock. */
-	if (!c || !data_race(chooser_is_sure(&c->class[class], CHOOSER_POLICY)) ||
-	    unlikely(READ_ONCE(choose_random)))
+	if (!known || !data_race(chooser_is_sure(known, CHOOSER_POLICY)))
 		return false;
 	spin_lock(&c->lock);
 	/* If another was here, what is in the page cache has to be known after all, and more. */
-	sure = chooser_is_sure(&c->class[class], CHOOSER_POLICY);
+	sure = chooser_is_sure(known, CHOOSER_POLICY);
 	if (sure)
-		decide(c, ia, inode, class, c->class[class].ways, CHOOSER_CACHED);
+		decide(c, known, ia, inode, class, known->ways, CHOOSER_CACHED);
 	spin_unlock(&c->lock);
 	ia->read.choice.unseen = sure;
 	return sure;
@@ -220,12 +266,15 @@ static void learn(struct fuse_io_args *ia, struct inode *inode, struct efuse_pat
 {
 	struct efuse_choice *choice = &ia->read.choice;
 	struct efuse_chooser *c = get_fuse_inode(inode)->efuse.chooser;
+	struct chooser *known = known_of(c, choice->class);
 	u32 guess;
 
+	/* By chance. */
+	if (!known)
+		return;
 	spin_lock(&c->lock);
-	guess = chooser_likely(&c->class[choice->class], choice->way,
-			       choice->cached ? CHOOSER_CACHED : 0);
-	chooser_learn(&c->class[choice->class], choice->way, well, ns);
+	guess = chooser_likely(known, choice->way, choice->cached ? CHOOSER_CACHED : 0);
+	chooser_learn(known, choice->way, well, ns);
 	trace_efuse_learn(get_fuse_conn(inode)->dev, get_node_id(inode), c->seq, choice->class,
 			  choice->way, well, ns);
 	c->seq++;

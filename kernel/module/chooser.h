@@ -5,9 +5,9 @@
  * about one size.
  *
  * Of CHOOSER_ROUND requests, or more when tries cost much, the first few are tries:
- * CHOOSER_TRIES on each way that is allowed, after one that is not timed, and a single timed
- * one on those that took more than twice as long as the quickest and would take too much of
- * the round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one
+ * CHOOSER_TRIES on each way that is allowed, after some that are not timed, and a single
+ * timed one on those that took more than twice as long as the quickest and would take too much
+ * of the round. The last CHOOSER_TRIES times of each kind are kept, of which the middle one
  * counts: at once if it is quite another than before, otherwise little by little.
  * The other requests take the way that is likely to be the quickest. So each way is tried
  * in every round, the bad ones little.
@@ -112,21 +112,31 @@ struct chooser_choice {
 };
 
 /*
- * The class of a request of so many bytes: up to 4, 16, 64, 256 KiB, 1 MiB, and more, and
- * the same once more for those that fill the page cache, to which other ways are open.
+ * Where a request might go: to the file too; only there or to the server, to fill the page
+ * cache; or not to the file. What the policy has not is the file's or the server's then, of
+ * which one takes a hundred times what the other does; and a file that is written to is
+ * not always there, so that this changes from one request to the next.
  */
+enum chooser_where {
+	CHOOSER_WITH_FILE,
+	CHOOSER_FILLS,
+	CHOOSER_NO_FILE,
+	CHOOSER_WHERES
+};
+
+/* The class of a request of so many bytes: up to 4, 16, 64, 256 KiB, 1 MiB, and more. */
 #define CHOOSER_SIZES	6
-#define CHOOSER_CLASSES	(2 * CHOOSER_SIZES)
-static inline __u32 chooser_class(__u32 size, bool fills)
+#define CHOOSER_CLASSES	(CHOOSER_WHERES * CHOOSER_SIZES)
+static inline __u32 chooser_class(__u32 size, enum chooser_where where)
 {
 	__u32 class = 0;
 
 	for (__u32 most = 4096; size > most && class < CHOOSER_SIZES - 1; most *= 4)
 		class++;
-	return fills ? class + CHOOSER_SIZES : class;
+	return class + where * CHOOSER_SIZES;
 }
 
-/* Nothing is known of requests of that class; all else is zero. */
+/* Nothing is known of requests of that class, or size; all else is zero. */
 static inline void chooser_begin(struct chooser *c, __u32 class)
 {
 	c->judged = CHOOSER_JUDGED >> class % CHOOSER_SIZES;
@@ -319,7 +329,7 @@ static inline void chooser_plan(struct chooser *c, __u32 ways)
 				      way == CHOOSER_SERVER;
 
 		if (ways >> way & 1) {
-			c->left[way] = costly ? chooser_for_one(price, least) : CHOOSER_TRIES + 1;
+			c->left[way] = chooser_for_one(price, least) + (costly ? 0 : CHOOSER_TRIES);
 			c->single = (c->single & ~(1U << way)) | (__u32)costly << way;
 		} else if (!(c->ways >> way & 1)) {
 			c->left[way] = 0;

@@ -248,7 +248,7 @@ static struct efuse_backing *choose(struct fuse_mount *fm, struct fuse_io_args *
 		ways |= BIT(CHOOSER_FILE);
 	if (ways != BIT(CHOOSER_SERVER))
 		efuse_choose(ia, inode_of(ia), ways, b);
-	/* To find the file is a part of what it takes to read it, which the policy does not need. */
+	/* To find the file is part of what it takes to read it, and no part of the policy's. */
 	if (b && ia->read.choice.began && !goes_elsewhere(ia, CHOOSER_FILE)) {
 		efuse_direct_put(b);
 		b = file_of(fm, ia);

@@ -309,10 +309,14 @@ static inline void efuse_written(struct efuse_inode *ei)
 		WRITE_ONCE(ei->written, true);
 }
 
+/* What is known of a file that READs could go several ways for. Does not sleep. */
+void efuse_chooser_free(struct efuse_chooser *c);
+
 /* The inode is freed. */
 static inline void efuse_inode_end(struct efuse_inode *ei)
 {
-	kfree(ei->chooser);
+	if (unlikely(ei->chooser))
+		efuse_chooser_free(ei->chooser);
 }
 
 /* Let go of what the file is read from. Does not sleep. */

@@ -60,7 +60,7 @@ sed '/seq=40 /d' /tmp/trace > /tmp/less
 ok "nor one for which an event is missing" not efuse replay /tmp/less
 grep -v efuse_ /tmp/trace > /tmp/none
 ok "nothing to replay" not efuse replay /tmp/none
-echo 'a efuse_choose: conn=1 node=1 seq=0 class=12 ways=1 share=0 again=0 compared=64 way=0 try=1' > /tmp/bad
+echo 'a efuse_choose: conn=1 node=1 seq=0 class=18 ways=1 share=0 again=0 compared=64 way=0 try=1' > /tmp/bad
 ok "an event that cannot be" not efuse replay /tmp/bad
 ok "unmounted" end
 
