@@ -15,6 +15,7 @@
 #define FEW_PAGES	4	/* of a request, that need no memory */
 
 struct efuse_file;
+struct efuse_inode;
 struct fuse_args_pages;
 
 /* The files of a connection. */
@@ -83,5 +84,11 @@ void efuse_range_end(struct efuse_range *r);
  * one in 1 << bits; count counts them.
  */
 bool efuse_is_servers_turn(const struct efuse_turns *turns, atomic_t *count, u32 bits);
+
+/*
+ * Whether a WRITE was on its way to that file of the server's, which is the node's, at some
+ * moment of the call. What one that has ended has changed of the node is seen after it.
+ */
+bool efuse_is_written(const struct efuse_inode *ei, const struct inode *backing);
 
 #endif /* _FS_FUSE_EFUSE_BACKING_H */

@@ -22,7 +22,8 @@
  * read before on any way, and to be as quick as can be as long as it had nothing at all. It
  * has failed when so many requests that went its way, fewer of large ones, have found less
  * than that, and little more than those before. Then what it found is believed, for twice
- * as many rounds each time.
+ * as many rounds each time. Where it is next to nothing, and there is a file, it is not taken
+ * but to be tried.
  *
  * There are no locks, clocks and memory here: what comes in is all that decides, and
  * `efuse replay` goes through the same with what a trace has of it.
@@ -218,12 +219,19 @@ static inline __u32 chooser_whole(const struct chooser *c, __u32 way, __u32 shar
 	return ns && way == CHOOSER_FILE && c->compared ? ns + chooser_least(c) / c->compared : ns;
 }
 
+/* Who has next to nothing is a detour to the file, however the two were measured. */
+static inline bool chooser_is_detour(const struct chooser *c, __u32 way)
+{
+	return way == CHOOSER_POLICY && c->ways >> CHOOSER_FILE & 1 && c->rate < CHOOSER_MORE;
+}
+
 static inline __u32 chooser_quickest(const struct chooser *c, __u32 share)
 {
 	__u32 best = CHOOSER_SERVER, least = 0;
 
 	for (__u32 way = 0; way < CHOOSER_WAYS; way++) {
-		__u32 ns = c->ways >> way & 1 ? chooser_whole(c, way, share) : 0;
+		bool open = c->ways >> way & 1 && !chooser_is_detour(c, way);
+		__u32 ns = open ? chooser_whole(c, way, share) : 0;
 
 		if (ns && (!least || ns < least)) {
 			least = ns;

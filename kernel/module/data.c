@@ -293,17 +293,18 @@ static bool do_direct(struct fuse_mount *fm, struct efuse_backing *b, struct fus
 }
 
 /*
- * Whether contents are in pages that a policy, which watches, does not see. What is read and
- * written in large pieces where there is a file it is not shown: a file in the page cache is as
- * quick for these as any policy, and to copy them would cost more than that, unless the policy
- * has most of it.
+ * Whether contents are in pages that a policy, which watches, does not see. What goes to a file
+ * is in the page cache then, which is as quick as any policy: to show it, with two copies under
+ * the node's lock, would cost each WRITE more than the READs can gain. Nor is it shown what is
+ * read in large pieces where there is a file, unless it has most of it.
  */
 static bool needs_bounce(const struct fuse_io_args *ia, const struct efuse_backing *b, u32 head)
 {
 	bool write = ia->ap.args.opcode == FUSE_WRITE;
-	u32 size = write ? ia->write.in.size : ia->read.in.size;
 
-	return has_pages(&ia->ap.args) && !(b && size > LARGE && head < size / 2);
+	if (!has_pages(&ia->ap.args))
+		return false;
+	return !b || (!write && (ia->read.in.size <= LARGE || head >= ia->read.in.size / 2));
 }
 
 /* A READ that was the policy's, which does not have it: the file was not looked at so far. */

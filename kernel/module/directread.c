@@ -24,18 +24,6 @@
 /* --- whether it is the same ------------------------------------------------ */
 
 /*
- * Whether both are one file, as far as it can be seen. Who may set sizes and times of
- * modification at will cannot set the time of change.
- */
-static bool looks_alike(const struct inode *backing, const struct inode *inode)
-{
-	struct timespec64 ctime = inode_get_ctime(backing), node = inode_get_ctime(inode);
-
-	return timespec64_equal(&ctime, &node) && backing->i_mode == inode->i_mode &&
-	       uid_eq(backing->i_uid, inode->i_uid) && gid_eq(backing->i_gid, inode->i_gid);
-}
-
-/*
  * Whether what the server is told is in its files once it has answered. What a node was told
  * through writeback is with us, and its times and size are too.
  */
@@ -54,25 +42,50 @@ static bool is_untouched(const struct efuse_backing *b, struct inode *inode)
 	       i_size_read(backing) == b->size && timespec64_equal(&mtime, &b->mtime);
 }
 
-/* Whether the server would read there what it has. */
-static bool is_same(const struct efuse_backing *b, struct inode *inode)
+/* Whether its times and size are the node's. */
+static bool is_as_known(const struct efuse_backing *b, struct inode *inode)
 {
 	const struct inode *backing = file_inode(b->file);
 	struct timespec64 mtime = inode_get_mtime(backing), node = inode_get_mtime(inode);
+	struct timespec64 ctime = inode_get_ctime(backing), changed = inode_get_ctime(inode);
 
-	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) &&
-	       (hands_through(get_fuse_conn(inode)) || is_untouched(b, inode)) &&
-	       i_size_read(backing) == i_size_read(inode) &&
-	       timespec64_equal(&mtime, &node) && looks_alike(backing, inode) &&
-	       backing->i_nlink <= 1 && !(READ_ONCE(b->file->f_flags) & O_DIRECT);
+	return i_size_read(backing) == i_size_read(inode) &&
+	       timespec64_equal(&mtime, &node) && timespec64_equal(&ctime, &changed) &&
+	       (hands_through(get_fuse_conn(inode)) || is_untouched(b, inode));
+}
+
+/*
+ * As above, or not because WRITEs of ours are on their way there: when the last of them has
+ * ended they are again. Who finds that none is under way any more looks once more.
+ */
+static bool is_as_left(const struct efuse_backing *b, struct inode *inode)
+{
+	return is_as_known(b, inode) ||
+	       efuse_is_written(&get_fuse_inode(inode)->efuse, file_inode(b->file)) ||
+	       is_as_known(b, inode);
+}
+
+/*
+ * Whether the server would read there what it has. Who may set sizes and times of modification
+ * at will cannot set the time of change.
+ */
+static bool is_same(const struct efuse_backing *b, struct inode *inode)
+{
+	const struct inode *backing = file_inode(b->file);
+
+	return !READ_ONCE(get_fuse_inode(inode)->efuse.changes) && is_as_left(b, inode) &&
+	       backing->i_mode == inode->i_mode && uid_eq(backing->i_uid, inode->i_uid) &&
+	       gid_eq(backing->i_gid, inode->i_gid) && backing->i_nlink <= 1 &&
+	       !(READ_ONCE(b->file->f_flags) & O_DIRECT);
 }
 
 /*
  * The same, and if it is not, whether it is by what the server says now: it may have written
- * to the file itself, or somebody has behind it. It is asked at once, and less and less
- * often while that does not help; not at all if what it said before still holds, for who
- * does not wait, or for the page cache, whose folios are locked. Without EFUSE_DIRECT_WRITES
- * nothing would be the same again.
+ * to the file itself, perhaps what is not answered yet, or somebody has behind it. It is asked
+ * at once, and less and less often while that does not help, not at all for who does not wait,
+ * or for the page cache, whose folios are locked. Its attributes may have been to be kept for
+ * longer: here it is seen that they are not those any more. Without EFUSE_DIRECT_WRITES nothing
+ * would be the same again.
  */
 static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_io_args *ia)
 {
@@ -90,6 +103,7 @@ static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_
 	misses = atomic_inc_return(&b->misses);
 	if (!is_power_of_2(misses) && misses % EFUSE_DIRECT_TURN)
 		return false;
+	fuse_invalidate_attr_mask(inode, FUSE_STATX_MODSIZE);
 	return !fuse_update_attributes(inode, file, STATX_BASIC_STATS & ~STATX_ATIME) &&
 	       is_same(b, inode);
 }

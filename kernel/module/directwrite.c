@@ -121,16 +121,59 @@ static void follow(struct efuse_backing *b, struct inode *inode, loff_t end)
 	spin_unlock(&fi->lock);
 }
 
+/* Whether it is counted: not where WRITEs go to another file of the same node. */
+static bool write_begin(struct fuse_inode *fi, const struct inode *backing)
+{
+	struct efuse_inode *ei = &fi->efuse;
+	bool counts;
+
+	spin_lock(&fi->lock);
+	counts = !ei->writers || ei->written_to == backing;
+	if (counts) {
+		WRITE_ONCE(ei->written_to, backing);
+		/* After that: see efuse_is_written(). */
+		smp_store_release(&ei->writers, ei->writers + 1);
+	}
+	spin_unlock(&fi->lock);
+	return counts;
+}
+
+/* What was written is noted before. */
+static void write_end(struct fuse_inode *fi)
+{
+	spin_lock(&fi->lock);
+	smp_store_release(&fi->efuse.writers, fi->efuse.writers - 1);
+	spin_unlock(&fi->lock);
+}
+
+bool efuse_is_written(const struct efuse_inode *ei, const struct inode *backing)
+{
+	return smp_load_acquire(&ei->writers) && READ_ONCE(ei->written_to) == backing;
+}
+
+static ssize_t write_noted(struct efuse_backing *b, struct fuse_io_args *ia)
+{
+	struct inode *inode = file_inode(ia->io->iocb->ki_filp);
+	struct fuse_inode *fi = get_fuse_inode(inode);
+	bool counts = write_begin(fi, file_inode(b->file));
+	ssize_t got = write_range(b, ia);
+
+	if (got > 0)
+		follow(b, inode, ia->write.in.offset + got);
+	if (counts)
+		write_end(fi);
+	return got;
+}
+
 bool efuse_direct_write(struct efuse_backing *b, struct fuse_io_args *ia, ssize_t *ret)
 {
 	ssize_t got;
 
 	if (efuse_is_servers_turn(&b->writes, &b->nwrites, ilog2(EFUSE_DIRECT_TURN)))
 		return false;
-	got = write_range(b, ia);
+	got = write_noted(b, ia);
 	if (got <= 0)
 		return false;
-	follow(b, file_inode(ia->io->iocb->ki_filp), ia->write.in.offset + got);
 	atomic64_inc(&b->writes.done);
 	ia->write.out.size = got;
 	*ret = got;

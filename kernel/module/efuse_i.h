@@ -130,6 +130,12 @@ struct efuse_inode {
 	/* READs by the server's file, and by which one. */
 	atomic_t reads;
 	u32 file;
+	/*
+	 * WRITEs that are on their way to that file of the server's. Changed under fi->lock, the
+	 * file only while there are none, and read without it, in this order.
+	 */
+	u32 writers;
+	const struct inode *written_to;
 	/* Which way its contents are read, NULL for no choice so far. */
 	struct efuse_chooser *chooser;
 #endif

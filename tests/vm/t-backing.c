@@ -877,6 +877,43 @@ static void test_write_opens(void)
 	close(reader);
 }
 
+static void write_same(int fd)
+{
+	for (unsigned int i = 0; i < REQUEST; i++)
+		buffer[i] = byte_at(i);
+	while (pwrite(fd, buffer, REQUEST, 0) == REQUEST)
+		;
+	_exit(1);
+}
+
+/* While WRITEs go to the file it is not as old as the node. It is the node's all the same. */
+static void test_write_meanwhile(void)
+{
+	int fd, file = 0, server;
+	pid_t pid;
+
+	close(make_backing());
+	fd = open_node(1, O_RDWR);
+	tap_ok("on", then_writes_to(fd) == FILE_SAID);
+	reads_from(fd);
+	pid = fork();
+	if (!pid)
+		write_same(fd);
+	usleep(100000);
+	order->reads = 0;
+	for (int i = 0; i < 10 * EFUSE_DIRECT_TURN; i++)
+		file += reads_from(fd) == FILE_SAID;
+	server = (int)order->reads;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	printf("# %d by the file, %d by the server\n", file, server);
+	tap_ok("it is read there while it is written, but for the server's turns",
+	       file + server == 10 * EFUSE_DIRECT_TURN && server >= 5 && server < 40);
+	tap_ok("as well as after", (reads_from(fd) == FILE_SAID || reads_from(fd) == FILE_SAID) &&
+	       same_attributes(fd));
+	close(fd);
+}
+
 /* Whether it is the file's again, before long. */
 static bool comes_back(int fd)
 {
@@ -977,6 +1014,7 @@ static void test_writes(void)
 	test_write_sizes();
 	test_not_written();
 	test_write_opens();
+	test_write_meanwhile();
 	test_write_behind();
 	test_created();
 	test_write_off();

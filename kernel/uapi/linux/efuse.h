@@ -182,9 +182,10 @@
  * no longer sees WRITEs that do not go through the page cache, of what was opened with
  * the flag at FILE; nor do READs end there because the node was written or had a SETATTR.
  * In place of what a file was like when it was named counts what the node is like: a
- * WRITE that went to the file has its size and times be the node's, and after what the
- * server has done itself, or others, its attributes are asked for now and then until they
- * are the file's again. READs and WRITEs go to the server meanwhile.
+ * WRITE that went to the file has its size and times be the node's, once it is complete: while
+ * some are on their way there these may differ. After what the server has done itself, or
+ * others, its attributes are asked for now and then until they are the file's again. READs and
+ * WRITEs go to the server meanwhile.
  *
  * As of READs, so of WRITEs the first of what is open, all until that is answered, and
  * then about one in EFUSE_DIRECT_TURN of what is open go to the server. All do
