@@ -179,18 +179,25 @@ LIBBPF   := $(O)/libbpf/lib/libbpf.a
 LOADER   := $(O)/libexec/efuse-policy
 BPF_SRCS := $(wildcard bpf/*.bpf.c bpf/examples/*.bpf.c)
 BPF_OBJS := $(BPF_SRCS:%.bpf.c=$(O)/%.bpf.o)
+BPF_DEPS := $(wildcard bpf/*.h) kernel/module/slots.h kernel/uapi/linux/efuse.h $(LIBBPF)
 
 $(LIBBPF): bpf/libbpf.sh $(O)/kernel.settings
 	$(call say,LIBBPF,$@)
 	$(Q)bpf/libbpf.sh '$(LINUX_SRC)' $(O)/libbpf
 
 # BPF has no C library: freestanding keeps its headers out.
-$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) kernel/module/slots.h kernel/uapi/linux/efuse.h $(LIBBPF)
+BPF_COMPILE = clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -Wno-unused-parameter \
+	-Ibpf -Ikernel/module -Ikernel/uapi -I$(O)/libbpf/include -I/usr/include/$(shell uname -m)-linux-gnu
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_DEPS)
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -Wall -Wextra -Wno-unused-parameter \
-		-Ibpf -Ikernel/module -Ikernel/uapi -I$(O)/libbpf/include \
-		-I/usr/include/$(shell uname -m)-linux-gnu -c -o $@ $<
+	$(Q)$(BPF_COMPILE) -c -o $@ $<
+
+$(O)/bpf/tests/%.bpf.o: tests/vm/policies/%.bpf.c $(BPF_DEPS)
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPF_COMPILE) -c -o $@ $<
 
 $(O)/obj/mount.efuse/policy.o: mount.efuse/policy.c $(LIBBPF) $(O)/settings
 	$(call say,CC,$<)
@@ -283,7 +290,8 @@ VM_SRCS  := $(wildcard tests/vm/*.c)
 VM_PROGS := $(VM_SRCS:tests/vm/%.c=$(O)/vm/%)
 VM_GUEST := $(addprefix $(O)/tests/,fs-mem fs-mem-static fs-mirror fs-raw fs2-pass \
               prog-exercise prog-differ prog-data prog-commfd prog-load prog-stats) \
-            $(O)/bench/prog-ops $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS)
+            $(O)/bench/prog-ops $(O)/bin/efuse $(FUSERMOUNT) $(LOADER) $(SHIM) $(BPF_OBJS) \
+            $(patsubst tests/vm/policies/%.bpf.c,$(O)/bpf/tests/%.bpf.o,$(wildcard tests/vm/policies/*.bpf.c))
 
 $(O)/vm/%: tests/vm/%.c $(O)/settings
 	$(call say,TEST,$<)

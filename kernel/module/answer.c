@@ -148,23 +148,27 @@ static int same_node(struct inode *inode, void *nodeid)
 	return get_node_id(inode) == *(u64 *)nodeid;
 }
 
-/*
- * The inode of that node, or NULL. It stays: the caller has it if it is near, and
- * any other is held in args.
- */
-static struct inode *get_inode(struct fuse_mount *fm, struct fuse_args *args, u64 nodeid,
-			       struct inode *near)
-{
-	if (near && get_node_id(near) == nodeid)
-		return near;
-	args->efuse.inode = ilookup5(fm->sb, nodeid, same_node, &nodeid);
-	return args->efuse.inode;
-}
-
 static void put_inode(struct fuse_args *args)
 {
 	iput(args->efuse.inode);
 	args->efuse.inode = NULL;
+}
+
+/*
+ * The inode of that node, or NULL. It stays: the caller has it if it is near, and
+ * any other is held in args. By then the id may be another file's, if that which the policy
+ * knew was forgotten since it was asked, when so many were. That is counted before the server
+ * can use the id again, and so before the other inode can be made and found here.
+ */
+static struct inode *get_inode(struct fuse_mount *fm, struct fuse_args *args, u64 nodeid,
+			       struct inode *near, int forgets)
+{
+	if (near && get_node_id(near) == nodeid)
+		return near;
+	args->efuse.inode = ilookup5(fm->sb, nodeid, same_node, &nodeid);
+	if (args->efuse.inode && atomic_read(&fm->fc->efuse.forgets) != forgets)
+		put_inode(args);
+	return args->efuse.inode;
 }
 
 /* Whether the server knows of the inode. */
@@ -193,7 +197,8 @@ static bool is_attr(const struct fuse_attr *attr)
  * have a lookup of it, and go on having it until the caller has the inode, or
  * with "no such name". Anything else is the server's to say.
  */
-static bool lookup_is_sound(struct fuse_mount *fm, struct fuse_args *args, struct inode *near)
+static bool lookup_is_sound(struct fuse_mount *fm, struct fuse_args *args, struct inode *near,
+			    int forgets)
 {
 	struct fuse_entry_out *entry = args->out_args[0].value;
 	struct inode *inode;
@@ -204,7 +209,7 @@ static bool lookup_is_sound(struct fuse_mount *fm, struct fuse_args *args, struc
 	if (entry->nodeid == FUSE_ROOT_ID || !is_attr(&entry->attr) ||
 	    (entry->attr.flags & FUSE_ATTR_SUBMOUNT))
 		return false;
-	inode = get_inode(fm, args, entry->nodeid, near);
+	inode = get_inode(fm, args, entry->nodeid, near, forgets);
 	if (!inode)
 		return false;
 	if (fuse_is_bad(inode) || !has_lookups(inode) ||
@@ -223,7 +228,8 @@ static bool getattr_is_sound(struct fuse_args *args)
 }
 
 /* Only replies that make FUSE hold nothing of the server's, LOOKUP aside. */
-static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p, struct inode *near)
+static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p, struct inode *near,
+		     int forgets)
 {
 	struct fuse_args *args = p->args;
 
@@ -231,7 +237,7 @@ static bool is_sound(struct fuse_mount *fm, struct efuse_pending *p, struct inod
 		return false;
 	switch (args->opcode) {
 	case FUSE_LOOKUP:
-		return lookup_is_sound(fm, args, near);
+		return lookup_is_sound(fm, args, near, forgets);
 	case FUSE_GETATTR:
 		return getattr_is_sound(args);
 	case FUSE_READLINK:
@@ -293,9 +299,10 @@ static bool answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		   struct fuse_args *args, struct inode *near, ssize_t *ret)
 {
 	struct efuse_pending p __uninitialized;
+	int forgets = atomic_read_acquire(&fm->fc->efuse.forgets);
 	int verdict = ask(&p, idmap, fm, args, 0);
 
-	if (verdict == EFUSE_DONE && is_sound(fm, &p, near)) {
+	if (verdict == EFUSE_DONE && is_sound(fm, &p, near, forgets)) {
 		*ret = reply_size(args);
 		return true;
 	}
@@ -466,6 +473,7 @@ void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 		.in_args = { { .size = sizeof(in), .value = &in } },
 	};
 
+	atomic_inc(&fc->efuse.forgets);
 	show(fc, &args);
 }
 

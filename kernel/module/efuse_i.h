@@ -45,6 +45,11 @@ struct efuse_conn {
 	u64 param[2];
 	/* EFUSE_REQ_* of all its requests; set with the policy. */
 	u32 flags;
+	/*
+	 * Counts FORGETs, each before the server can have it: between two looks with the same
+	 * number no node id came to stand for another file. Without a policy nobody counts.
+	 */
+	atomic_t forgets;
 	/* NULL until set up; as long as the connection from then on. */
 	struct efuse_rings *rings;
 	/* Requests go by them. Set under fc->iq.lock. */
@@ -162,6 +167,7 @@ long efuse_dev_ioctl(struct file *file, unsigned int cmd, void __user *argp);
 static inline void efuse_conn_init(struct efuse_conn *conn)
 {
 	RCU_INIT_POINTER(conn->policy, NULL);
+	atomic_set(&conn->forgets, 0);
 	INIT_LIST_HEAD(&conn->entry);
 	conn->id = 0;
 	conn->rings = NULL;

@@ -62,6 +62,8 @@ static void detach_locked(struct efuse_conn *conn)
 {
 	WRITE_ONCE(conn->no_elsewhere, false);
 	rcu_assign_pointer(conn->policy, NULL);
+	/* Those from here on are not counted. */
+	atomic_inc(&conn->forgets);
 	WRITE_ONCE(conn->keeps, false);
 	list_del_init(&conn->entry);
 }

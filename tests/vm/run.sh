@@ -35,7 +35,7 @@ with_libraries() {
 fill_root() {
 	local root=$1 f program tools
 	# Programs that the tests there use.
-	mapfile -t tools < <(find "$here" -name '[!it]*.c' -printf "$vm/%f\n" | sed 's/\.c$//')
+	mapfile -t tools < <(find "$here" -maxdepth 1 -name '[!it]*.c' -printf "$vm/%f\n" | sed 's/\.c$//')
 	chmod 755 "$root"
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,sys,tmp,mnt,tests}
 	ln -s bin "$root/sbin"
