@@ -148,6 +148,32 @@ static int same_node(struct inode *inode, void *nodeid)
 	return get_node_id(inode) == *(u64 *)nodeid;
 }
 
+/*
+ * A FORGET, that the policy has been shown, is going to be queued: who was asked before that
+ * finds another number, who is asked after it gets no answer with the node.
+ */
+static void count_forget(struct efuse_conn *conn)
+{
+	/* Pairs with forgets_of(). */
+	smp_mb__before_atomic();
+	atomic_inc(&conn->forgets);
+}
+
+/* Before the policy is asked, and what it answered is looked at. */
+static int forgets_of(const struct efuse_conn *conn)
+{
+	return atomic_read_acquire(&conn->forgets);
+}
+
+/* Without a policy FORGETs are not counted, but its end is. */
+static bool forgot_none(const struct efuse_conn *conn, int forgets)
+{
+	bool counts = efuse_attached(conn);
+
+	smp_rmb();
+	return counts && atomic_read(&conn->forgets) == forgets;
+}
+
 static void put_inode(struct fuse_args *args)
 {
 	iput(args->efuse.inode);
@@ -166,7 +192,7 @@ static struct inode *get_inode(struct fuse_mount *fm, struct fuse_args *args, u6
 	if (near && get_node_id(near) == nodeid)
 		return near;
 	args->efuse.inode = ilookup5(fm->sb, nodeid, same_node, &nodeid);
-	if (args->efuse.inode && atomic_read(&fm->fc->efuse.forgets) != forgets)
+	if (args->efuse.inode && !forgot_none(&fm->fc->efuse, forgets))
 		put_inode(args);
 	return args->efuse.inode;
 }
@@ -299,9 +325,12 @@ static bool answer(struct mnt_idmap *idmap, struct fuse_mount *fm,
 		   struct fuse_args *args, struct inode *near, ssize_t *ret)
 {
 	struct efuse_pending p __uninitialized;
-	int forgets = atomic_read_acquire(&fm->fc->efuse.forgets);
+	int forgets = forgets_of(&fm->fc->efuse);
 	int verdict = ask(&p, idmap, fm, args, 0);
 
+	/* One that FUSE makes for what READDIRPLUS gave. */
+	if (unlikely(args->opcode == FUSE_FORGET))
+		count_forget(&fm->fc->efuse);
 	if (verdict == EFUSE_DONE && is_sound(fm, &p, near, forgets)) {
 		*ret = reply_size(args);
 		return true;
@@ -473,8 +502,8 @@ void efuse_forget(struct fuse_conn *fc, u64 nodeid, u64 nlookup)
 		.in_args = { { .size = sizeof(in), .value = &in } },
 	};
 
-	atomic_inc(&fc->efuse.forgets);
 	show(fc, &args);
+	count_forget(&fc->efuse);
 }
 
 void efuse_answer_mount(struct fuse_conn *fc)

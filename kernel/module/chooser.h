@@ -211,12 +211,21 @@ static inline __u32 chooser_least(const struct chooser *c)
 	return least;
 }
 
+/* What share of them goes to the file, of CHOOSER_WHOLE. */
+static inline __u32 chooser_to_file(const struct chooser *c, __u32 way)
+{
+	if (way == CHOOSER_POLICY && c->ways >> CHOOSER_FILE & 1 && c->rate < CHOOSER_WHOLE)
+		return CHOOSER_WHOLE - c->rate;
+	return way == CHOOSER_FILE ? CHOOSER_WHOLE : 0;
+}
+
 /* And with what is not timed: of those to the file the server has some, to be compared. */
 static inline __u32 chooser_whole(const struct chooser *c, __u32 way, __u32 share)
 {
-	__u32 ns = chooser_likely(c, way, share);
+	__u32 ns = chooser_likely(c, way, share), to_file = chooser_to_file(c, way);
 
-	return ns && way == CHOOSER_FILE && c->compared ? ns + chooser_least(c) / c->compared : ns;
+	return ns && to_file && c->compared ?
+	       ns + (__u32)((__u64)chooser_least(c) * to_file / CHOOSER_WHOLE / c->compared) : ns;
 }
 
 /* Who has next to nothing is a detour to the file, however the two were measured. */

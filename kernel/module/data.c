@@ -358,6 +358,26 @@ static bool begin(struct fuse_mount *fm, struct fuse_io_args *ia, struct efuse_b
 	return do_direct(fm, *b, ia, p.watch, ret);
 }
 
+/*
+ * A WRITE is sent: what it does to the file is not the node's until it is answered, and FUSE
+ * has noted that. The latter may be after several of one call, so it is done here as well.
+ */
+static void served_begin(struct fuse_io_args *ia)
+{
+	atomic_inc(&get_fuse_inode(inode_of(ia))->efuse.served);
+	ia->ap.args.efuse.served = true;
+}
+
+static void served_end(struct fuse_io_args *ia)
+{
+	struct inode *inode = inode_of(ia);
+
+	if (efuse_has_files(&get_fuse_conn(inode)->efuse))
+		fuse_invalidate_attr_mask(inode, FUSE_STATX_MODSIZE);
+	atomic_dec(&get_fuse_inode(inode)->efuse.served);
+	ia->ap.args.efuse.served = false;
+}
+
 bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *ret)
 {
 	struct efuse_backing *b = ia->ap.args.opcode == FUSE_READ ? choose(fm, ia) :
@@ -366,6 +386,8 @@ bool efuse_data_begin(struct fuse_mount *fm, struct fuse_io_args *ia, ssize_t *r
 
 	if (b)
 		efuse_direct_put(b);
+	if (!answered && ia->ap.args.opcode == FUSE_WRITE)
+		served_begin(ia);
 	return answered;
 }
 
@@ -373,6 +395,8 @@ static noinline ssize_t end(struct fuse_io_args *ia, ssize_t ret)
 {
 	struct efuse_bounce *b = ia->ap.args.efuse.bounce;
 
+	if (ia->ap.args.efuse.served)
+		served_end(ia);
 	if (b)
 		ret = bounce_end(ia, b, ret);
 	if (ia->ap.args.opcode == FUSE_READ && !ia->read.choice.state)

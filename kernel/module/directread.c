@@ -54,15 +54,25 @@ static bool is_as_known(const struct efuse_backing *b, struct inode *inode)
 	       (hands_through(get_fuse_conn(inode)) || is_untouched(b, inode));
 }
 
+/* Whether WRITEs of ours are on their way there, and it is no more than what they make of it. */
+static bool is_written(const struct efuse_backing *b, struct inode *inode)
+{
+	const struct inode *backing = file_inode(b->file);
+	struct timespec64 mtime = inode_get_mtime(backing), node = inode_get_mtime(inode);
+	struct timespec64 ctime = inode_get_ctime(backing), changed = inode_get_ctime(inode);
+
+	return efuse_is_written(&get_fuse_inode(inode)->efuse, backing) &&
+	       hands_through(get_fuse_conn(inode)) && i_size_read(backing) >= i_size_read(inode) &&
+	       timespec64_compare(&mtime, &node) >= 0 && timespec64_compare(&ctime, &changed) >= 0;
+}
+
 /*
- * As above, or not because WRITEs of ours are on their way there: when the last of them has
- * ended they are again. Who finds that none is under way any more looks once more.
+ * As known, or not because of that: when the last WRITE has ended it is again. Who finds that
+ * none is under way any more looks once more.
  */
 static bool is_as_left(const struct efuse_backing *b, struct inode *inode)
 {
-	return is_as_known(b, inode) ||
-	       efuse_is_written(&get_fuse_inode(inode)->efuse, file_inode(b->file)) ||
-	       is_as_known(b, inode);
+	return is_as_known(b, inode) || is_written(b, inode) || is_as_known(b, inode);
 }
 
 /*
@@ -81,11 +91,10 @@ static bool is_same(const struct efuse_backing *b, struct inode *inode)
 
 /*
  * The same, and if it is not, whether it is by what the server says now: it may have written
- * to the file itself, perhaps what is not answered yet, or somebody has behind it. It is asked
- * at once, and less and less often while that does not help, not at all for who does not wait,
- * or for the page cache, whose folios are locked. Its attributes may have been to be kept for
- * longer: here it is seen that they are not those any more. Without EFUSE_DIRECT_WRITES nothing
- * would be the same again.
+ * to the file itself, or somebody has behind it. It is asked at once, and less and less often
+ * while that does not help; not at all if what it said before still holds, for who does not
+ * wait, or for the page cache, whose folios are locked. Nothing holds that a WRITE may be
+ * changing which the server has. Without EFUSE_DIRECT_WRITES nothing would be the same again.
  */
 static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_io_args *ia)
 {
@@ -103,7 +112,8 @@ static bool is_same_now(struct efuse_backing *b, struct file *file, struct fuse_
 	misses = atomic_inc_return(&b->misses);
 	if (!is_power_of_2(misses) && misses % EFUSE_DIRECT_TURN)
 		return false;
-	fuse_invalidate_attr_mask(inode, FUSE_STATX_MODSIZE);
+	if (atomic_read(&get_fuse_inode(inode)->efuse.served))
+		fuse_invalidate_attr_mask(inode, FUSE_STATX_MODSIZE);
 	return !fuse_update_attributes(inode, file, STATX_BASIC_STATS & ~STATX_ATIME) &&
 	       is_same(b, inode);
 }

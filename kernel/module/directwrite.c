@@ -105,19 +105,24 @@ static ssize_t write_range(struct efuse_backing *b, struct fuse_io_args *ia)
  *
  * Where pages are cached the times are left as they were: another may have written to the
  * file just before us, and it is by its times that FUSE will find out, as after a WRITE that
- * the server has answered, and drop them.
+ * the server has answered, and drop them. A page that is not seen here is read after the times
+ * were.
  */
 static void follow(struct efuse_backing *b, struct inode *inode, loff_t end)
 {
 	const struct inode *backing = file_inode(b->file);
 	struct fuse_inode *fi = get_fuse_inode(inode);
+	struct timespec64 mtime, ctime;
 
 	fuse_write_update_attr(inode, end, 1);
-	if (READ_ONCE(inode->i_mapping->nrpages))
-		return;
 	spin_lock(&fi->lock);
-	inode_set_mtime_to_ts(inode, inode_get_mtime(backing));
-	inode_set_ctime_to_ts(inode, inode_get_ctime(backing));
+	mtime = inode_get_mtime(backing);
+	ctime = inode_get_ctime(backing);
+	smp_mb();
+	if (!READ_ONCE(inode->i_mapping->nrpages)) {
+		inode_set_mtime_to_ts(inode, mtime);
+		inode_set_ctime_to_ts(inode, ctime);
+	}
 	spin_unlock(&fi->lock);
 }
 

@@ -46,8 +46,8 @@ struct efuse_conn {
 	/* EFUSE_REQ_* of all its requests; set with the policy. */
 	u32 flags;
 	/*
-	 * Counts FORGETs, each before the server can have it: between two looks with the same
-	 * number no node id came to stand for another file. Without a policy nobody counts.
+	 * Counts FORGETs, each before the server can have it and after the policy has: between two
+	 * looks with the same number no node id came to stand for another file.
 	 */
 	atomic_t forgets;
 	/* NULL until set up; as long as the connection from then on. */
@@ -84,6 +84,8 @@ struct efuse_args {
 	};
 	/* By efuse_data_begin() already. */
 	bool asked;
+	/* A WRITE that the server has, and is counted by its node. */
+	bool served;
 #endif
 };
 
@@ -141,6 +143,8 @@ struct efuse_inode {
 	 */
 	u32 writers;
 	const struct inode *written_to;
+	/* And those that the server has, where it could name files. */
+	atomic_t served;
 	/* Which way its contents are read, NULL for no choice so far. */
 	struct efuse_chooser *chooser;
 #endif

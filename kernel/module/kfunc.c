@@ -402,7 +402,8 @@ static struct efuse_pending *direct_of(struct efuse_request *req)
  *
  * If the server is asked, or its file, what it says or gets goes through memory that the caller
  * cannot change. efuse_out_copy() and efuse_arg_copy() are how to see it, if there
- * was memory for that, and if it is not large and in a file of the server's as well.
+ * was memory for that. Where a file of the server's has them as well large READs are not seen,
+ * and no WRITEs.
  *
  * Return: 0, -EOPNOTSUPP for another request
  */

@@ -62,7 +62,7 @@ static void detach_locked(struct efuse_conn *conn)
 {
 	WRITE_ONCE(conn->no_elsewhere, false);
 	rcu_assign_pointer(conn->policy, NULL);
-	/* Those from here on are not counted. */
+	/* Who was asked before does not take another policy for that one: see forgot_none(). */
 	atomic_inc(&conn->forgets);
 	WRITE_ONCE(conn->keeps, false);
 	list_del_init(&conn->entry);
