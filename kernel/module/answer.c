@@ -170,6 +170,7 @@ static bool forgot_none(const struct efuse_conn *conn, int forgets)
 {
 	bool counts = efuse_attached(conn);
 
+	/* The policy's end is counted before the next begins. */
 	smp_rmb();
 	return counts && atomic_read(&conn->forgets) == forgets;
 }

@@ -105,8 +105,7 @@ static ssize_t write_range(struct efuse_backing *b, struct fuse_io_args *ia)
  *
  * Where pages are cached the times are left as they were: another may have written to the
  * file just before us, and it is by its times that FUSE will find out, as after a WRITE that
- * the server has answered, and drop them. A page that is not seen here is read after the times
- * were.
+ * the server has answered, and drop them.
  */
 static void follow(struct efuse_backing *b, struct inode *inode, loff_t end)
 {
@@ -118,6 +117,7 @@ static void follow(struct efuse_backing *b, struct inode *inode, loff_t end)
 	spin_lock(&fi->lock);
 	mtime = inode_get_mtime(backing);
 	ctime = inode_get_ctime(backing);
+	/* A page that is not seen then is read after these were. */
 	smp_mb();
 	if (!READ_ONCE(inode->i_mapping->nrpages)) {
 		inode_set_mtime_to_ts(inode, mtime);
@@ -136,7 +136,7 @@ static bool write_begin(struct fuse_inode *fi, const struct inode *backing)
 	counts = !ei->writers || ei->written_to == backing;
 	if (counts) {
 		WRITE_ONCE(ei->written_to, backing);
-		/* After that: see efuse_is_written(). */
+		/* Pairs with efuse_is_written(). */
 		smp_store_release(&ei->writers, ei->writers + 1);
 	}
 	spin_unlock(&fi->lock);
@@ -147,12 +147,14 @@ static bool write_begin(struct fuse_inode *fi, const struct inode *backing)
 static void write_end(struct fuse_inode *fi)
 {
 	spin_lock(&fi->lock);
+	/* Pairs with efuse_is_written(). */
 	smp_store_release(&fi->efuse.writers, fi->efuse.writers - 1);
 	spin_unlock(&fi->lock);
 }
 
 bool efuse_is_written(const struct efuse_inode *ei, const struct inode *backing)
 {
+	/* Pairs with write_begin() and write_end(). */
 	return smp_load_acquire(&ei->writers) && READ_ONCE(ei->written_to) == backing;
 }
 
