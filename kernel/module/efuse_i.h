@@ -143,7 +143,7 @@ struct efuse_inode {
 	 */
 	u32 writers;
 	const struct inode *written_to;
-	/* And those that the server has, where it could name files. */
+	/* Those that were offered to efuse_data_begin() and that the server has. */
 	atomic_t served;
 	/* Which way its contents are read, NULL for no choice so far. */
 	struct efuse_chooser *chooser;

@@ -81,7 +81,7 @@ differ() {
 	case $* in *--procs*) taskset -p 3 $$;; *) taskset -p 1 $$;; esac >/dev/null
 	begin "$run" "$paths"
 	# What is open only for a moment is written once, by the file system: there may be none.
-	bar=$((DIFFER_OPS < 100 ? -1 : DIFFER_OPS / 100)) write_bar=-1
+	bar=$((DIFFER_OPS / 100)) write_bar=-1
 	ok "$run" prog-differ /mnt/a /tmp/d/b /tmp/d/s --seed "$seed" --ops "$DIFFER_OPS" --users 3 --contents "$@" \
 		${DIFFER_FORGET:+--forget "$DIFFER_FORGET"}
 	finish "$run" "$paths"
@@ -94,7 +94,7 @@ data() {
 	taskset -p 3 $$ >/dev/null
 	begin "$run" "$paths"
 	ops=$DATA_OPS bar=$((DATA_OPS / 100)) write_bar=$((DATA_OPS / 100))
-	case $run in *both*|*large*|*cache*) ops=$((DATA_OPS / 4)) bar=$((DATA_OPS < 400 ? -1 : 0)) write_bar=$bar;; esac
+	case $run in *both*|*large*|*cache*) ops=$((DATA_OPS / 4)) bar=0 write_bar=0;; esac
 	ok "$run" prog-data /mnt/a --seed "$seed" --ops "$ops" "$@"
 	finish "$run" "$paths"
 }
